@@ -1,0 +1,112 @@
+//! Settings of the protocol, each with its unit, its default and its reason.
+
+use wire::{Address, NetworkId};
+
+/// How one node behaves. Public fields; start from a profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The network this node belongs to.
+    pub network: NetworkId,
+    /// Program and version, as peers see it.
+    pub agent: String,
+    /// Addresses dialled at the start and for ever after (default none).
+    pub bootstrap: Vec<Address>,
+    /// Addresses under which our own door can be reached from anywhere, if the operator knows.
+    pub public: Vec<Address>,
+    /// Port of our door if it listens on every interface: with the local end of a link it makes
+    /// an address for peers nearby. `None` where the door has one fixed address or is closed.
+    pub door_port: Option<u16>,
+    /// Links we try to have (default 12). More cost traffic, fewer cost resilience.
+    pub links_target: usize,
+    /// Links we allow; inbound ones beyond are told `busy` (default 50, requirement 7).
+    pub links_max: usize,
+    /// Dials under way at once (default 8).
+    pub dials_max: usize,
+    /// Nodes in the address book (default 1,024). Who was never reached makes room first.
+    pub book_max: usize,
+    /// Links that a new record is pushed to (default 6). Pulling completes what push misses.
+    pub fanout: usize,
+    /// Design-A peers that a new message is posted to (default 3, as in design A).
+    pub door_fanout: usize,
+    /// Design-A peers remembered (default 50). One that no longer answers makes room.
+    pub doors_max: usize,
+    /// Whether unsigned messages from design-A nodes are carried, marked, as messages.
+    pub unsigned: Unsigned,
+    /// Hops a new message may travel (default 10).
+    pub ttl: u8,
+    /// Silence after which a peer is pinged (default 30,000 ms; designs A and C).
+    pub heartbeat_ms: u64,
+    /// How long a ping may stay unanswered before the peer is suspect, and again as long before
+    /// the link is closed (default 10,000 ms).
+    pub probe_ms: u64,
+    /// First wait before dialling again (default 1,000 ms); it doubles up to `redial_max_ms`.
+    pub redial_ms: u64,
+    /// Longest wait before dialling again (default 300,000 ms). Nobody is given up.
+    pub redial_max_ms: u64,
+    /// Longest wait while we have no link at all (default 5,000 ms).
+    pub redial_alone_ms: u64,
+    /// Quiet time after a change before sets are compared (default 250 ms): records in flight
+    /// would look missing.
+    pub settle_ms: u64,
+    /// Longest delay of a comparison while changes go on (default 2,000 ms).
+    pub settle_max_ms: u64,
+    /// First wait before asking again a peer whose sets still differ (default 1,000 ms); it
+    /// doubles up to the heartbeat while nothing comes of it.
+    pub compare_ms: u64,
+    /// How often one link is given to another known node (default 120,000 ms), so that healed
+    /// partitions meet.
+    pub rotate_ms: u64,
+    /// Largest record body of this network, bytes (default 65,536).
+    pub body_bytes_max: usize,
+    /// Messages kept at once (default 100,000). Those that expire first make room.
+    pub messages_max: usize,
+    /// Entries kept at once (default 2,000,000). A new one beyond is refused.
+    pub entries_max: usize,
+    /// Signatures waiting to be checked (default 8,192). Beyond, remote records are left to a
+    /// later comparison.
+    pub pending_max: usize,
+}
+
+/// What becomes of messages without a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unsigned {
+    /// They are refused; announcements are still taken as hints (the default).
+    Refuse,
+    /// They are carried under our signature, marked as unproven; never into the state.
+    Relay,
+}
+
+impl Config {
+    /// A node on the internet or in a lab: the defaults.
+    pub fn server(network: NetworkId) -> Self {
+        Self {
+            network,
+            agent: String::new(),
+            bootstrap: Vec::new(),
+            public: Vec::new(),
+            door_port: None,
+            links_target: 12,
+            links_max: 50,
+            dials_max: 8,
+            book_max: 1_024,
+            fanout: 6,
+            door_fanout: 3,
+            doors_max: 50,
+            unsigned: Unsigned::Refuse,
+            ttl: wire::limits::TTL_MAX,
+            heartbeat_ms: 30_000,
+            probe_ms: 10_000,
+            redial_ms: 1_000,
+            redial_max_ms: 300_000,
+            redial_alone_ms: 5_000,
+            settle_ms: 250,
+            settle_max_ms: 2_000,
+            compare_ms: 1_000,
+            rotate_ms: 120_000,
+            body_bytes_max: wire::limits::BODY_BYTES_MAX,
+            messages_max: 100_000,
+            entries_max: 2_000_000,
+            pending_max: 8_192,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What happens to a node, and what it wants done: the whole border between core and shell.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use wire::lattice::{Door, Envelope};
+use wire::{Address, Carried, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed};
+
+/// Names a live connection. The shell gives each a new number and never uses one twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct LinkId(pub u64);
+
+/// Names a question of the outside world; the answer repeats it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TicketId(pub u64);
+
+/// Who opened a link.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Direction {
+    /// The peer did.
+    Inbound,
+    /// We did.
+    Outbound,
+}
+
+/// A link that has just come up. Both ends have proven their keys.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Connected {
+    /// Its name from now on.
+    pub link: LinkId,
+    /// Who is there.
+    pub peer: NodeId,
+    /// Who opened it.
+    pub direction: Direction,
+    /// The address we dialled, for outbound links.
+    pub dialled: Option<Address>,
+    /// The other end's address on the network.
+    pub remote_ip: IpAddr,
+    /// Ours, as this link shows it: where peers beside that one can probably reach us.
+    pub local_ip: IpAddr,
+}
+
+/// Something that happened outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A bounded queue towards the peer was full: that many frames were not sent.
+    Congested(LinkId, u64),
+    /// A link came up.
+    Connected(Connected),
+    /// An address could not be dialled, or no Trellis node and no design-A node answered there.
+    DialFailed(Address, String),
+    /// A link is gone.
+    Disconnected(LinkId, String),
+    /// A design-A node answered at this address.
+    DoorFound(Address, Door),
+    /// The result of [`Effect::PushDoor`]: the round trip in milliseconds, or why not.
+    DoorPushed(Address, Result<u64, String>),
+    /// One frame arrived on a link.
+    Frame(LinkId, Bytes),
+    /// A `POST /gossip` arrived and waits for [`Effect::AnswerDoor`]. The address is the client's.
+    Gossip(TicketId, IpAddr, Envelope),
+    /// The answer to [`Effect::Load`]: what the store still has.
+    Loaded(TicketId, Vec<Signed>),
+    /// The deadline passed.
+    Tick,
+    /// The answer to [`Effect::Verify`]: which signatures are right.
+    Verified(Vec<(RecordId, bool)>),
+}
+
+/// Something the shell must do, in the order given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Answer a `POST /gossip`.
+    AnswerDoor(TicketId, DoorAnswer),
+    /// Connect to an address; answered by `Connected`, `DoorFound` or `DialFailed`.
+    Dial(Address),
+    /// Send what is queued and a goodbye, then close the link.
+    Disconnect(LinkId, Reason, String),
+    /// Read these records; answered by `Loaded` once everything persisted before is readable.
+    Load(TicketId, Vec<RecordId>),
+    /// Write. Whatever follows in the same list waits until this is on disk.
+    Persist(Batch),
+    /// Post a message to a design-A node; answered by `DoorPushed`.
+    PushDoor(Address, Envelope),
+    /// Tell the operator's side of the program.
+    Report(Event),
+    /// Send an encoded frame.
+    Send(LinkId, Bytes),
+    /// Check these signatures on any thread; answered by `Verified`.
+    Verify(Vec<(RecordId, Signed)>),
+}
+
+/// What becomes of a message posted at the HTTP door.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DoorAnswer {
+    /// It is new, valid, and on disk.
+    Accepted,
+    /// It is known.
+    Duplicate,
+    /// The signed record may not enter.
+    Refused(Refusal),
+    /// Too much at once; the client may try again later.
+    Busy,
+    /// The signed bytes are no record.
+    Malformed,
+    /// It carries no signature, and the operator did not allow that.
+    Unsigned,
+}
+
+/// What must survive a restart, written in one transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// New records.
+    pub keep: Vec<Keep>,
+    /// Records that have had their time or were replaced without a successor.
+    pub drop: Vec<Drop>,
+    /// Address book rows that changed.
+    pub book: Vec<BookRow>,
+    /// Rows that made room.
+    pub book_drop: Vec<NodeId>,
+    /// Our own clock and sequence number, when we wrote something.
+    pub author: Option<AuthorClock>,
+}
+
+/// One record to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keep {
+    /// The set it belongs to.
+    pub set: Set,
+    /// Its place in the map.
+    pub key: Digest,
+    /// Its name.
+    pub id: RecordId,
+    /// When it was written.
+    pub created: Hlc,
+    /// Unix milliseconds after which it goes; 0 for never.
+    pub expires_ms: u64,
+    /// The bytes.
+    pub signed: Signed,
+    /// The record that stood at `key` before; it goes.
+    pub replaces: Option<RecordId>,
+    /// For entries: collection and name, the index of `get` and `list`.
+    pub label: Option<Label>,
+}
+
+/// What humans call an entry.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Label {
+    /// Collection.
+    pub collection: String,
+    /// Name.
+    pub name: String,
+    /// Whether it is deleted: kept for the set, hidden from lists.
+    pub deleted: bool,
+}
+
+/// One record that goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Drop {
+    /// The set.
+    pub set: Set,
+    /// Its place.
+    pub key: Digest,
+    /// Its name.
+    pub id: RecordId,
+}
+
+/// Our own pen: no two records of ours may carry one number.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct AuthorClock {
+    /// The last sequence number used.
+    pub seq: u64,
+    /// The last clock reading used or seen.
+    pub hlc: Hlc,
+}
+
+/// What the address book remembers of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BookRow {
+    /// Who.
+    pub node: NodeId,
+    /// Its newest profile, as it signed it.
+    pub profile: Signed,
+    /// The address at which we last reached it, if we ever did.
+    pub reached: Option<Address>,
+    /// When we last heard it, unix milliseconds; 0 for never.
+    pub heard_ms: u64,
+}
+
+/// What a node wakes up with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// Everything in both sets, without the bytes.
+    pub items: Vec<Kept>,
+    /// The address book.
+    pub book: Vec<BookRow>,
+    /// Our own pen.
+    pub author: AuthorClock,
+}
+
+/// One item of a set, without its bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Kept {
+    /// The set.
+    pub set: Set,
+    /// Its place.
+    pub key: Digest,
+    /// Its name.
+    pub id: RecordId,
+    /// When it was written.
+    pub created: Hlc,
+    /// Unix milliseconds after which it goes; 0 for never.
+    pub expires_ms: u64,
+}
+
+/// Something the operator's side may want to know: feed, log, metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A message or entry is new here. Reported exactly once for each record.
+    Accepted(Accepted),
+    /// A peer's clock differs from ours by this many milliseconds (ahead is positive).
+    ClockSkew(NodeId, i64),
+    /// Dialling failed.
+    DialFailed(Address, String),
+    /// A peer is no longer linked.
+    LinkDown(NodeId, String),
+    /// A peer is linked and has said hello.
+    LinkUp(NodeId, Direction, Option<Address>),
+    /// A peer has not answered for a while.
+    Suspect(NodeId),
+    /// Somebody sent what may not enter; the link, if it was one, and the fault.
+    Refused(Option<NodeId>, String),
+    /// Our state has a new root.
+    RootChanged(Digest, u64),
+}
+
+/// A record that just entered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// Its name.
+    pub id: RecordId,
+    /// The record as it travelled.
+    pub carried: Carried,
+    /// What it says.
+    pub record: wire::Record,
+    /// Who handed it to us; `None` for our own and for the HTTP door.
+    pub from: Option<NodeId>,
+}

@@ -1,0 +1,15 @@
+//! The protocol of one node as a value: no sockets, no clock, no threads.
+//!
+//! Feed [`Input`]s to [`Engine::handle`], perform the [`Effect`]s it returns in order, and call it
+//! again with [`Input::Tick`] when [`Engine::deadline`] has passed. That is the whole contract.
+
+mod config;
+mod event;
+mod time;
+
+pub use config::{Config, Unsigned};
+pub use event::{
+    Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,
+    Input, Keep, Kept, Label, LinkId, Snapshot, TicketId,
+};
+pub use time::{Now, Time};

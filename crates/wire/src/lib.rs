@@ -1,0 +1,39 @@
+//! What crosses between nodes, and who signed it.
+//!
+//! Bytes become checked types here and nowhere else. Nothing in this room decides: it knows no
+//! clock, no disk, no socket, and neither serde nor randomness.
+
+mod address;
+mod error;
+mod frame;
+#[rustfmt::skip]
+mod generated;
+mod hash;
+mod identity;
+pub mod lattice;
+pub mod limits;
+mod proof;
+mod record;
+mod signed;
+mod time;
+
+pub use address::Address;
+pub use error::{Refusal, WireError};
+pub use frame::{
+    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Ping, Pong, Range, Reason, Records, Set,
+    SetSummary, Subtree, Summary, View, Wanted,
+};
+pub use hash::{Digest, NetworkId, RecordId};
+pub use identity::{Identity, NodeId};
+pub use proof::Proof;
+pub use record::{Bridged, Content, Entry, Message, MessageKind, Profile, Record};
+pub use signed::{Opened, Signed};
+pub use time::Hlc;
+
+/// Version of the frames between nodes; a different major version is refused in the hello.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! The most a stranger may make us hold, in one place.
+//!
+//! A decoder checks the length of its input first, then the counts below. The schema is flat, so
+//! what one frame can make us allocate is at most about sixty times its length.
+
+/// Encoded record body, default of a network; a network file may raise it to [`BODY_BYTES_CEILING`].
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The most a network file may allow for a record body.
+pub const BODY_BYTES_CEILING: usize = 256 * 1024;
+/// One encoded frame.
+pub const FRAME_BYTES_MAX: usize = 320 * 1024;
+/// Records in one push or one answer.
+pub const RECORDS_PER_FRAME_MAX: usize = 1_024;
+/// Signed bytes we put into one push or answer before starting the next frame.
+pub const RECORDS_BYTES_TARGET: usize = 64 * 1024;
+/// Ranges in one comparison.
+pub const RANGES_MAX: usize = 256;
+/// Subtrees or items that describe one range.
+pub const RANGE_PARTS_MAX: usize = 256;
+/// Keys asked for at once.
+pub const KEYS_MAX: usize = 1_024;
+/// Profiles handed over in one peer exchange (requirement 7).
+pub const PEERS_MAX: usize = 50;
+/// Addresses in one profile.
+pub const ADDRESSES_MAX: usize = 8;
+/// One address.
+pub const ADDRESS_BYTES_MAX: usize = 256;
+/// Capabilities in a hello or profile, and the bytes of each.
+pub const CAPABILITIES_MAX: usize = 16;
+/// One capability, agent or free text of a goodbye.
+pub const TEXT_BYTES_MAX: usize = 128;
+/// A topic or collection.
+pub const LABEL_BYTES_MAX: usize = 128;
+/// The name of an entry.
+pub const NAME_BYTES_MAX: usize = 1_024;
+/// Item hashes in one message.
+pub const ITEM_HASHES_MAX: usize = 256;
+/// Hops a record may still travel: design A's value, clamped at every door.
+pub const TTL_MAX: u8 = 10;
+/// How far ahead of our clock a record may be.
+pub const CLOCK_AHEAD_MS_MAX: u64 = 60_000;
+/// The longest life of a message: 30 days, in milliseconds.
+pub const MESSAGE_LIFE_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// Nodes named in `seen_by` that we look at; the rest is ignored.
+pub const SEEN_BY_MAX: usize = 256;

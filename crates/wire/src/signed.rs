@@ -1,0 +1,103 @@
+//! A record as it travels: signed bytes that nobody re-encodes.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use crate::{Digest, Identity, NetworkId, NodeId, Record, RecordId, WireError, generated, limits};
+
+/// Exact bytes, their author, and a signature nobody has checked yet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Signed {
+    /// The encoded record.
+    pub body: Bytes,
+    /// Who claims to have written it.
+    pub author: NodeId,
+    /// Over label, network id and body.
+    pub signature: [u8; 64],
+}
+
+/// A decoded record beside its bytes. Its signature may still be wrong.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Opened {
+    /// The hash of label, author and body.
+    pub id: RecordId,
+    /// What the bytes say.
+    pub record: Record,
+    /// The bytes.
+    pub signed: Signed,
+}
+
+impl Signed {
+    /// Encodes and signs a record, once.
+    pub fn seal(record: &Record, identity: &Identity) -> Self {
+        let body = Bytes::from(record.encode());
+        let signature = identity.sign(&to_sign(&record.network, &body));
+        Self { body, author: identity.id(), signature }
+    }
+
+    /// Decodes the body. Nothing is believed yet.
+    pub fn open(self) -> Result<Opened, WireError> {
+        let record = Record::decode(&self.body)?;
+        let id = Digest::of(LABEL_ID, &[self.author.as_bytes(), &self.body]);
+        Ok(Opened { id, record, signed: self })
+    }
+
+    /// Checks the signature for one network, strictly (34 us).
+    pub fn verify(&self, network: &NetworkId) -> bool {
+        self.author.verify(&to_sign(network, &self.body), &self.signature)
+    }
+
+    /// Returns about how many bytes it takes in a frame.
+    pub fn size(&self) -> usize {
+        self.body.len() + 32 + 64 + 16
+    }
+
+    /// Encodes it alone, as the HTTP door and the store carry it.
+    pub fn encode(&self) -> Vec<u8> {
+        generated::Signed::from(self).encode_to_vec()
+    }
+
+    /// Reads what [`Signed::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let max = limits::BODY_BYTES_CEILING + 128;
+        if bytes.len() > max {
+            return Err(WireError::TooLarge { what: "record", size: bytes.len(), max });
+        }
+        let schema = generated::Signed::decode(bytes)
+            .map_err(|error| WireError::Malformed(error.to_string()))?;
+        Self::try_from(schema)
+    }
+}
+
+impl From<&Signed> for generated::Signed {
+    fn from(signed: &Signed) -> Self {
+        Self {
+            body: signed.body.clone(),
+            author: Bytes::copy_from_slice(signed.author.as_bytes()),
+            signature: Bytes::copy_from_slice(&signed.signature),
+        }
+    }
+}
+
+impl TryFrom<generated::Signed> for Signed {
+    type Error = WireError;
+
+    fn try_from(schema: generated::Signed) -> Result<Self, WireError> {
+        let (size, max) = (schema.body.len(), limits::BODY_BYTES_CEILING);
+        if size > max {
+            return Err(WireError::TooLarge { what: "record body", size, max });
+        }
+        let author: [u8; 32] =
+            schema.author.as_ref().try_into().map_err(|_| WireError::Field("author"))?;
+        let signature =
+            schema.signature.as_ref().try_into().map_err(|_| WireError::Field("signature"))?;
+        Ok(Self { body: schema.body, author: NodeId::from_bytes(author), signature })
+    }
+}
+
+fn to_sign(network: &NetworkId, body: &[u8]) -> Vec<u8> {
+    [LABEL_SIGNATURE.as_bytes(), &[0], &network.0, body].concat()
+}
+
+const LABEL_ID: &str = "trellis-record-id-v1";
+const LABEL_SIGNATURE: &str = "trellis-record-signature-v1";
