@@ -6,6 +6,7 @@
 mod address;
 mod error;
 mod frame;
+#[expect(unreachable_pub, reason = "written by prost from proto/")]
 #[rustfmt::skip]
 mod generated;
 mod hash;
