@@ -58,7 +58,7 @@ pub enum Input {
     /// One frame arrived on a link.
     Frame(LinkId, Bytes),
     /// A `POST /gossip` arrived and waits for [`Effect::AnswerDoor`]. The address is the client's.
-    Gossip(TicketId, IpAddr, Envelope),
+    Gossip(TicketId, IpAddr, Box<Envelope>),
     /// The answer to [`Effect::Load`]: what the store still has.
     Loaded(TicketId, Vec<Signed>),
     /// The deadline passed.
@@ -81,7 +81,7 @@ pub enum Effect {
     /// Write. Whatever follows in the same list waits until this is on disk.
     Persist(Batch),
     /// Post a message to a design-A node; answered by `DoorPushed`.
-    PushDoor(Address, Envelope),
+    PushDoor(Address, Box<Envelope>),
     /// Tell the operator's side of the program.
     Report(Event),
     /// Send an encoded frame.
@@ -217,7 +217,7 @@ pub struct Kept {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A message or entry is new here. Reported exactly once for each record.
-    Accepted(Accepted),
+    Accepted(Box<Accepted>),
     /// A peer's clock differs from ours by this many milliseconds (ahead is positive).
     ClockSkew(NodeId, i64),
     /// Dialling failed.
