@@ -1,1 +1,19 @@
-//! Placeholder.
+//! How frames travel: the HTTP doors, links over WebSocket with Noise inside, and pushes to
+//! design-A nodes.
+//!
+//! This room performs and reports; it never decides. It knows sockets and [`wire`], and neither
+//! the protocol nor the disk.
+
+mod config;
+mod error;
+mod inbound;
+mod traffic;
+mod transport;
+
+pub use config::{Config, Limits};
+pub use error::TransportError;
+pub use inbound::{
+    DoorMetrics, DoorPeer, DoorState, GossipAnswer, Health, Inbound, LinkNumber, Linked, Question,
+};
+pub use traffic::{ByteCount, Handshakes, Traffic};
+pub use transport::Transport;

@@ -1,0 +1,95 @@
+//! What a transport is given: an identity, an address, and the bounds of everything.
+
+use std::net::SocketAddr;
+
+use wire::{Identity, NetworkId};
+
+/// What [`crate::Transport::start`] needs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the public door listens; `None` for a node that only dials.
+    pub listen: Option<SocketAddr>,
+    /// The key that every link proves.
+    pub identity: Identity,
+    /// The network whose nodes may link.
+    pub network: NetworkId,
+    /// Program and version, sent as `user-agent`.
+    pub agent: String,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+/// Every bound of this room. More costs memory and patience, less costs honest slow peers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Events waiting for the core (default 512). When full, links are not read and HTTP requests
+    /// are told `busy`.
+    pub inbox_max: usize,
+    /// Connections at the public door, links included (default 1,024). When full, the one that has
+    /// been without a request for longest makes room; if all are at work, the new one gets 503.
+    pub connections_max: usize,
+    /// Connections of one public address, or IPv6 /64 (default 64); the same rule makes room.
+    /// Loopback and private addresses count only against the total, so that a lab works.
+    pub connections_per_address_max: usize,
+    /// Time from accepting, or from the first byte of a later request, until its head is complete
+    /// (default 5,000 ms).
+    pub header_ms: u64,
+    /// Time until a request's body is complete (default 10,000 ms).
+    pub body_ms: u64,
+    /// Bytes of a request's body (default 384 KiB: a 256 KiB record in base64 and its envelope).
+    pub body_bytes_max: usize,
+    /// Time a connection may stay open without a request (default 30,000 ms; design A's nodes post
+    /// every 5 s, and must not find the door closing just then).
+    pub idle_ms: u64,
+    /// Time the core has to answer an HTTP request (default 10,000 ms).
+    pub answer_ms: u64,
+    /// Time for name lookup and TCP connect (default 5,000 ms).
+    pub connect_ms: u64,
+    /// Time from dialling, or from the upgrade, until both ends have proven their keys (default
+    /// 10,000 ms).
+    pub handshake_ms: u64,
+    /// Dials under way at once (default 64). Beyond, a dial fails at once.
+    pub dials_max: usize,
+    /// Pushes to design-A nodes under way at once (default 64). Beyond, a push fails at once.
+    pub pushes_max: usize,
+    /// Time for one push, connecting included (default 10,000 ms).
+    pub push_ms: u64,
+    /// Frames waiting for one link (default 4,096). One that does not fit is not sent.
+    pub queue_frames_max: usize,
+    /// Bytes waiting for one link (default 8 MiB).
+    pub queue_bytes_max: usize,
+    /// Time a link's peer may take to accept what is being written (default 30,000 ms).
+    pub drain_ms: u64,
+    /// Time to send what is queued when a link is closed (default 2,000 ms).
+    pub farewell_ms: u64,
+    /// Bytes of a stranger's answer to `GET /health` (default 64 KiB).
+    pub health_bytes_max: usize,
+    /// Bytes of a stranger's answer to `GET /peers` (default 256 KiB).
+    pub peers_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            inbox_max: 512,
+            connections_max: 1_024,
+            connections_per_address_max: 64,
+            header_ms: 5_000,
+            body_ms: 10_000,
+            body_bytes_max: 384 * 1024,
+            idle_ms: 30_000,
+            answer_ms: 10_000,
+            connect_ms: 5_000,
+            handshake_ms: 10_000,
+            dials_max: 64,
+            pushes_max: 64,
+            push_ms: 10_000,
+            queue_frames_max: 4_096,
+            queue_bytes_max: 8 * 1024 * 1024,
+            drain_ms: 30_000,
+            farewell_ms: 2_000,
+            health_bytes_max: 64 * 1024,
+            peers_bytes_max: 256 * 1024,
+        }
+    }
+}
