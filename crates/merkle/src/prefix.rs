@@ -17,9 +17,9 @@ impl Prefix {
     pub fn new(key: &Digest, bits: u16) -> Self {
         let bits = bits.min(256);
         let mut key = *key;
-        for (at, byte) in key.0.iter_mut().enumerate() {
-            let kept = usize::from(bits).saturating_sub(at * 8).min(8);
-            *byte &= !(0xff_u8.checked_shr(kept as u32).unwrap_or(0));
+        for (byte, before) in key.0.iter_mut().zip((0..).step_by(8)) {
+            let kept = u32::from(bits.saturating_sub(before)).min(8);
+            *byte &= !(0xff_u8.checked_shr(kept).unwrap_or(0));
         }
         Self { key, bits }
     }

@@ -83,7 +83,9 @@ proptest! {
         at in any::<prop::sample::Index>(),
     ) {
         let mut forward = Map::default();
-        keys.iter().for_each(|key| drop(forward.insert(leaf(*key, 1))));
+        keys.iter().for_each(|key| {
+ forward.insert(leaf(*key, 1));
+ });
         let mut turned: Vec<Digest> = keys.iter().copied().collect();
         if !turned.is_empty() {
             let by = at.index(turned.len());
@@ -91,10 +93,16 @@ proptest! {
             turned.reverse();
         }
         let mut other = Map::default();
-        junk.iter().for_each(|key| drop(other.insert(leaf(*key, 9))));
+        junk.iter().for_each(|key| {
+ other.insert(leaf(*key, 9));
+ });
         other.root();
-        turned.iter().for_each(|key| drop(other.insert(leaf(*key, 1))));
-        junk.difference(&keys).for_each(|key| drop(other.remove(key)));
+        turned.iter().for_each(|key| {
+ other.insert(leaf(*key, 1));
+ });
+        junk.difference(&keys).for_each(|key| {
+ other.remove(key);
+ });
         prop_assert_eq!(forward.root(), other.root());
     }
 
@@ -107,10 +115,14 @@ proptest! {
         after in proptest::option::of(some_key()),
     ) {
         let mut map = Map::default();
-        keys.iter().for_each(|key| drop(map.insert(leaf(*key, 1))));
+        keys.iter().for_each(|key| {
+ map.insert(leaf(*key, 1));
+ });
         let prefix = Prefix::new(&under, bits);
         let mut inside = Map::default();
-        keys.iter().filter(|key| prefix.covers(key)).for_each(|key| drop(inside.insert(leaf(*key, 1))));
+        keys.iter().filter(|key| prefix.covers(key)).for_each(|key| {
+ inside.insert(leaf(*key, 1));
+ });
         let hash = map.part(&prefix).map_or(Digest::default(), |part| part.hash);
         prop_assert_eq!(hash, inside.root());
 
@@ -144,7 +156,9 @@ fn another_value_is_another_root() {
 #[test]
 fn the_root_of_three_is_what_was_published() {
     let mut map = Map::default();
-    [b"a", b"b", b"c"].iter().for_each(|name| drop(map.insert(leaf(key(*name), name[0]))));
+    [b"a", b"b", b"c"].iter().for_each(|name| {
+        map.insert(leaf(key(*name), name[0]));
+    });
     assert_eq!(map.root().to_string(), ROOT_OF_THREE);
 }
 

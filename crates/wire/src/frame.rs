@@ -202,6 +202,8 @@ pub struct Records {
     pub set: Set,
     /// What the sender has of them.
     pub records: Vec<Signed>,
+    /// Whether a range was asked for, not keys.
+    pub range: bool,
     /// Where to go on, if a range was asked for and has more.
     pub next: Option<Fetch>,
 }
@@ -517,6 +519,7 @@ impl Records {
         let mut schema = generated::Records {
             set: self.set.to_schema(),
             records: self.records.iter().map(Into::into).collect(),
+            range: self.range,
             ..Default::default()
         };
         if let Some(Fetch { wanted: Wanted::Range { prefix, bits, after }, .. }) = &self.next {
@@ -538,7 +541,7 @@ impl Records {
             None
         };
         let records = all_signed(schema.records, limits::RECORDS_PER_FRAME_MAX)?;
-        Ok(Self { set, records, next })
+        Ok(Self { set, records, range: schema.range, next })
     }
 }
 

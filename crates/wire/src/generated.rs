@@ -268,7 +268,7 @@ pub struct Records {
     pub set: i32,
     #[prost(message, repeated, tag = "2")]
     pub records: ::prost::alloc::vec::Vec<Signed>,
-    /// answers a range: fetch again behind `after`
+    /// fetch again behind `after`
     #[prost(bool, tag = "3")]
     pub more: bool,
     #[prost(bytes = "bytes", tag = "4")]
@@ -277,6 +277,9 @@ pub struct Records {
     pub bits: u32,
     #[prost(bytes = "bytes", tag = "6")]
     pub after: ::prost::bytes::Bytes,
+    /// this answers a range, not keys
+    #[prost(bool, tag = "7")]
+    pub range: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Peers {
