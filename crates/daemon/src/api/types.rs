@@ -1,0 +1,522 @@
+//! The shapes of docs/api.md, as they cross the API in both directions.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// `trellis.status/1`: how this node is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Status {
+    /// `trellis.status/1`.
+    pub schema: String,
+    /// Node id.
+    pub node: String,
+    /// The network it belongs to.
+    pub network: Network,
+    /// Version of the program.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// When it started, RFC 3339.
+    pub started: String,
+    /// Seconds since then.
+    pub uptime_s: u64,
+    /// One word.
+    pub health: Health,
+    /// The word explained.
+    pub why: String,
+    /// What a human can do about it; null where nothing needs doing.
+    pub what_you_can_do: Option<String>,
+    /// Where peers can reach it, best first.
+    pub addresses: Vec<String>,
+    /// URL of the public door as bound here; null where it is closed.
+    pub http: Option<String>,
+    /// URL of this API as bound here.
+    pub api: String,
+    /// The node's directory.
+    pub directory: String,
+    /// The state.
+    pub state: State,
+    /// The messages.
+    pub messages: Messages,
+    /// Linked peers.
+    pub links: usize,
+    /// Linked peers whose state equals ours.
+    pub agreeing: usize,
+    /// Other nodes we know of.
+    pub known: usize,
+    /// Design-A nodes that answer.
+    pub doors: usize,
+    /// Median difference to the peers' clocks, positive where they are ahead.
+    pub clock_skew_ms: Option<i64>,
+    /// Counters since the start.
+    pub counters: Counters,
+}
+
+/// A network's id and name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Network {
+    /// Hash of the network file.
+    pub id: String,
+    /// Name in the network file.
+    pub name: String,
+}
+
+/// How a node stands among its peers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Every linked peer has the same state.
+    Agreeing,
+    /// No peer was ever asked for.
+    Alone,
+    /// Linked, but some peer's state differs.
+    Differing,
+    /// Peers are known, none is linked.
+    Isolated,
+    /// The node is stopping.
+    Leaving,
+}
+
+/// The state in three numbers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct State {
+    /// Merkle root.
+    pub root: String,
+    /// Entries, deleted ones included: they are part of the root.
+    pub entries: u64,
+    /// Times the root changed since the start.
+    pub version: u64,
+}
+
+/// The messages in two numbers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Messages {
+    /// Merkle root.
+    pub root: String,
+    /// Messages that have not expired.
+    pub count: u64,
+}
+
+/// What happened since the start.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Counters {
+    /// Records that entered.
+    pub accepted: u64,
+    /// Copies of records we had.
+    pub duplicates: u64,
+    /// Signatures checked.
+    pub verified: u64,
+    /// Records and frames refused.
+    pub refused: u64,
+    /// Frames that did not fit a link's queue.
+    pub dropped: u64,
+    /// Frames sent.
+    pub frames_sent: u64,
+    /// Frames received.
+    pub frames_received: u64,
+    /// Records pushed to links.
+    pub pushed: u64,
+    /// Records sent because somebody asked.
+    pub repaired: u64,
+    /// Comparisons begun.
+    pub compared: u64,
+    /// Nodes discovered.
+    pub discovered: u64,
+    /// Design-A health checks made.
+    pub door_checks: u64,
+}
+
+/// `trellis.peers/1`: everybody we know of.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Peers {
+    /// `trellis.peers/1`.
+    pub schema: String,
+    /// The peers.
+    pub peers: Vec<Peer>,
+}
+
+/// One peer; what is unknown is null.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Peer {
+    /// Node id.
+    pub node: Option<String>,
+    /// What a design-A node calls itself.
+    pub name: Option<String>,
+    /// Where it is, best first.
+    pub addresses: Vec<String>,
+    /// How it stands.
+    pub state: PeerState,
+    /// Who opened the link.
+    pub direction: Option<Direction>,
+    /// Last measured round trip.
+    pub rtt_ms: Option<u64>,
+    /// When it was last heard, RFC 3339.
+    pub heard: Option<String>,
+    /// The root it told us last.
+    pub state_root: Option<String>,
+    /// Program and version.
+    pub agent: Option<String>,
+    /// Why it is not linked.
+    pub why: Option<String>,
+    /// Time until it is dialled again.
+    pub next_dial_ms: Option<u64>,
+}
+
+/// How a peer stands with us.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerState {
+    /// A link is being opened.
+    Connecting,
+    /// Linked.
+    Connected,
+    /// Known, not linked.
+    Known,
+    /// A design-A node that answers at its door.
+    Door,
+    /// Linked, but silent for too long.
+    Suspect,
+    /// Known, and the last try failed.
+    Unreachable,
+}
+
+/// Who opened a link.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The peer did.
+    Inbound,
+    /// We did.
+    Outbound,
+}
+
+/// Body of `POST /v1/peers`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPeer {
+    /// `http://host:port`.
+    pub address: String,
+}
+
+/// `trellis.done/1`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Done {
+    /// `trellis.done/1`.
+    pub schema: String,
+}
+
+/// Body of `POST /v1/messages`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage {
+    /// Its topic.
+    pub topic: String,
+    /// Any JSON.
+    pub payload: Value,
+    /// What it is for; `announce` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<MessageKind>,
+    /// Id of the request it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// How long it lives; the node's setting unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life_s: Option<u64>,
+}
+
+/// What a message is for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// Something is there.
+    #[default]
+    Announce,
+    /// Somebody wants something.
+    Request,
+    /// An answer to a request.
+    Response,
+    /// A sign of life.
+    Heartbeat,
+}
+
+/// `trellis.published/1`: the message is on disk.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Published {
+    /// `trellis.published/1`.
+    pub schema: String,
+    /// Record id.
+    pub id: String,
+    /// Links it was handed to.
+    pub links: usize,
+}
+
+/// `trellis.written/1`: the entries are on disk.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Written {
+    /// `trellis.written/1`.
+    pub schema: String,
+    /// Record ids, in the order given.
+    pub ids: Vec<String>,
+    /// Merkle root after the write.
+    pub root: String,
+    /// Entries after the write.
+    pub entries: u64,
+}
+
+/// `trellis.entry/1`: one entry.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct EntryAnswer {
+    /// `trellis.entry/1`.
+    pub schema: String,
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// How many other authors use that name.
+    pub others: usize,
+}
+
+/// One entry of the state.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Entry {
+    /// Record id.
+    pub id: String,
+    /// Its collection.
+    pub collection: String,
+    /// Its name.
+    pub name: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Any JSON.
+    pub value: Value,
+    /// When, RFC 3339.
+    pub created: String,
+}
+
+/// `trellis.entries/1`: one page of entries.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Entries {
+    /// `trellis.entries/1`.
+    pub schema: String,
+    /// The entries, by collection, name and author.
+    pub entries: Vec<Entry>,
+    /// What to pass as `after` for the next page; null at the end.
+    pub next: Option<String>,
+}
+
+/// One line of `POST /v1/import`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportLine {
+    /// The entry's name.
+    pub name: String,
+    /// Any JSON.
+    pub value: Value,
+}
+
+/// `trellis.root/1`: the state in five numbers.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Root {
+    /// `trellis.root/1`.
+    pub schema: String,
+    /// Merkle root.
+    pub root: String,
+    /// Entries.
+    pub entries: u64,
+    /// Times the root changed since the start.
+    pub version: u64,
+    /// Linked peers.
+    pub links: usize,
+    /// Linked peers whose state equals ours.
+    pub agreeing: usize,
+}
+
+/// `trellis.config/1`: every setting and where it comes from.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Config {
+    /// `trellis.config/1`.
+    pub schema: String,
+    /// The settings, by key.
+    pub settings: Vec<Setting>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Setting {
+    /// Dotted name.
+    pub key: String,
+    /// What applies.
+    pub value: Value,
+    /// `default`, `file PATH`, `env NAME` or `flag --NAME`.
+    pub origin: String,
+    /// What applies where nobody says otherwise.
+    pub default: Value,
+    /// What it does.
+    pub doc: String,
+}
+
+/// The `data` of one event of the stream.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Event {
+    /// `trellis.event/1`.
+    pub schema: String,
+    /// Rises with each event.
+    pub id: u64,
+    /// RFC 3339.
+    pub time: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: EventData,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum EventData {
+    /// A new entry.
+    Entry(EntryEvent),
+    /// A new message.
+    Message(MessageEvent),
+    /// A peer came, went or fell silent.
+    Peer(PeerEvent),
+    /// Something may not enter.
+    Refused(RefusedEvent),
+    /// The state has a new root.
+    Root(RootEvent),
+}
+
+impl EventData {
+    /// Returns the kind, as the stream calls it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Entry(_) => "entry",
+            Self::Message(_) => "message",
+            Self::Peer(_) => "peer",
+            Self::Refused(_) => "refused",
+            Self::Root(_) => "root",
+        }
+    }
+}
+
+/// Kinds of event a reader can ask for.
+pub const EVENT_KINDS: [&str; 5] = ["entry", "message", "peer", "refused", "root"];
+
+/// A new entry.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct EntryEvent {
+    /// Record id.
+    pub id: String,
+    /// Its collection.
+    pub collection: String,
+    /// Its name.
+    pub name: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Whether it deletes.
+    pub deleted: bool,
+    /// When it was written, RFC 3339.
+    pub created: String,
+}
+
+/// A new message.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct MessageEvent {
+    /// Record id.
+    pub id: String,
+    /// Its topic.
+    pub topic: String,
+    /// Who wrote it.
+    pub author: String,
+    /// What it is for.
+    pub kind: MessageKind,
+    /// Any JSON; a string where the author's bytes are no JSON.
+    pub payload: Value,
+    /// When it was written, RFC 3339.
+    pub created: String,
+    /// Hops it has travelled.
+    pub hops: u8,
+    /// Who handed it to us; null for our own and for the HTTP door.
+    pub from: Option<String>,
+    /// Set where the author carried over an unsigned message.
+    pub bridged: Option<BridgedOrigin>,
+}
+
+/// Where an unsigned message claims to come from; nothing in it is proven.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct BridgedOrigin {
+    /// The sender's id for it.
+    pub message_id: String,
+    /// The sender's type.
+    pub message_type: String,
+    /// The node it names as its origin.
+    pub origin_peer: String,
+}
+
+/// A peer came, went or fell silent.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct PeerEvent {
+    /// Node id; null for an address that nobody answered at.
+    pub node: Option<String>,
+    /// How it stands now.
+    pub state: PeerState,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// Something may not enter.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct RefusedEvent {
+    /// Who sent it, where a link did.
+    pub from: Option<String>,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// The state has a new root.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct RootEvent {
+    /// Merkle root.
+    pub root: String,
+    /// Entries.
+    pub entries: u64,
+}
+
+/// Events are missing between the last one a reader has and the next.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Gap {
+    /// The last event before the gap.
+    pub after: u64,
+    /// How many are missing; null where nobody knows.
+    pub lost: Option<u64>,
+}
+
+/// `DIR/run.json`: how tools find the running node.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct RunFile {
+    /// Process id.
+    pub pid: u32,
+    /// Version of the program.
+    pub version: String,
+    /// URL of the operator's API.
+    pub api: String,
+    /// URL of the public door; null where it is closed.
+    pub http: Option<String>,
+    /// When it started, RFC 3339.
+    pub started: String,
+}
+
+/// `application/problem+json`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// `about:blank`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The HTTP status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// A stable name of the problem.
+    pub code: String,
+}

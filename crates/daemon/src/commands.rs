@@ -1,0 +1,138 @@
+//! The handle by which everybody in this process asks the node: API routes, demo, tests.
+
+use std::time::Duration;
+
+use node::{Answer, Command, CommandError, Draft, PeerStatus, Publication, Status};
+use tokio::sync::{mpsc, oneshot};
+use wire::{Address, RecordId};
+
+use crate::feed::Feed;
+
+/// Asks the node. Clones ask the same one.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    requests: mpsc::Sender<Request>,
+    feed: Feed,
+    message_life_ms: u64,
+}
+
+/// A command and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) command: Command,
+    pub(crate) answer: oneshot::Sender<Result<Answer, Failure>>,
+}
+
+/// Why a command has no good answer. What is not said to be unknown changed nothing.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Failure {
+    /// Too many commands wait.
+    #[error("too many commands are waiting: try again in a moment")]
+    Busy,
+    /// No room on the disk. Nothing was written.
+    #[error("the disk is full, nothing was written ({0}): make room; the node goes on by itself")]
+    DiskFull(String),
+    /// The node did not answer in time. Whether the command took effect is unknown.
+    #[error("no answer within {} s; whether the command took effect is unknown", ANSWER_MAX.as_secs())]
+    Late,
+    /// The node says no.
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+    /// The node has stopped.
+    #[error("the node has stopped")]
+    Stopped,
+    /// The store failed. Nothing was written that it could keep.
+    #[error("the store failed, nothing was written: {0}")]
+    Store(String),
+}
+
+impl Commands {
+    pub(crate) fn new(requests: mpsc::Sender<Request>, feed: Feed, message_life_ms: u64) -> Self {
+        Self { requests, feed, message_life_ms }
+    }
+
+    /// Publishes a message; returns its id and the number of links it was handed to once it is on
+    /// disk. Dropping the future does not undo the command; the same holds for all below.
+    pub async fn publish(&self, publication: Publication) -> Result<(RecordId, usize), Failure> {
+        match self.ask(Command::Publish(publication)).await? {
+            Answer::Published { id, links } => Ok((id, links)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Writes entries, all or none; returns their ids once they are on disk.
+    pub async fn put(&self, drafts: Vec<Draft>) -> Result<Vec<RecordId>, Failure> {
+        match self.ask(Command::Put(drafts)).await? {
+            Answer::Written(ids) => Ok(ids),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns how the node is.
+    pub async fn status(&self) -> Result<Status, Failure> {
+        match self.ask(Command::Status).await? {
+            Answer::Status(status) => Ok(*status),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns everybody the node knows of.
+    pub async fn peers(&self) -> Result<Vec<PeerStatus>, Failure> {
+        match self.ask(Command::Peers).await? {
+            Answer::Peers(peers) => Ok(peers),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Has an address dialled now and for ever after.
+    pub async fn add_peer(&self, address: Address) -> Result<(), Failure> {
+        match self.ask(Command::AddPeer(address)).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns the event feed.
+    pub fn events(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Returns how long a message lives whose author does not say.
+    pub fn message_life_ms(&self) -> u64 {
+        self.message_life_ms
+    }
+
+    pub(crate) async fn ask(&self, command: Command) -> Result<Answer, Failure> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request { command, answer };
+        match self.requests.send_timeout(request, QUEUE_MAX).await {
+            Ok(()) => {}
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Err(Failure::Busy),
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => return Err(Failure::Stopped),
+        }
+        match tokio::time::timeout(ANSWER_MAX, answered).await {
+            Ok(Ok(Ok(Answer::Refused(error)))) => Err(Failure::Refused(error)),
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Failure::Stopped),
+            Err(_) => Err(Failure::Late),
+        }
+    }
+}
+
+/// An answer of another command: a bug in the node, reported rather than believed.
+fn unexpected(answer: &Answer) -> Failure {
+    let name = match answer {
+        Answer::Done => "done",
+        Answer::Peers(_) => "peers",
+        Answer::Published { .. } => "published",
+        Answer::Refused(error) => return Failure::Refused(error.clone()),
+        Answer::Status(_) => "status",
+        Answer::Written(_) => "written",
+    };
+    Failure::Store(format!("the node answered {name} to another question"))
+}
+
+/// Longest wait for a place in the queue.
+const QUEUE_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(30);

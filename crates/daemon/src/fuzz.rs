@@ -1,0 +1,8 @@
+//! Bodies of the fuzz targets; `cargo test` replays their corpora through the same functions.
+
+/// A config file never panics: it is taken whole or refused with its place.
+pub fn config_toml(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        crate::settings::fuzz_file(text);
+    }
+}

@@ -1,0 +1,269 @@
+//! Settings: one TOML file, then the environment, then flags; each value knows where it is from.
+
+mod error;
+mod file;
+mod keys;
+mod origin;
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use engine::Unsigned;
+use etcetera::AppStrategy as _;
+use node::engine;
+use wire::{Address, NetworkId};
+
+pub use error::SettingsError;
+pub use origin::Origin;
+
+use crate::api::types::Setting;
+use crate::telemetry::LogFormat;
+use keys::{KEYS, Key};
+use value::Value;
+
+/// What one node is told. Made by [`Settings::load`]; the public fields may be changed after.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The node's directory.
+    pub directory: PathBuf,
+    /// Where the public door listens (`http.listen`); `None` closes it.
+    pub http_listen: Option<SocketAddr>,
+    /// Whether somebody asked for that port, so that another one will not do.
+    pub http_by_hand: bool,
+    /// Where the door can be reached from anywhere (`http.url`).
+    pub http_url: Option<Address>,
+    /// What becomes of unsigned messages (`http.unsigned`).
+    pub http_unsigned: Unsigned,
+    /// Where the operator's API listens (`api.listen`).
+    pub api_listen: SocketAddr,
+    /// Whether somebody asked for that port.
+    pub api_by_hand: bool,
+    /// Addresses dialled at the start and for ever after (`peers.bootstrap`).
+    pub bootstrap: Vec<Address>,
+    /// The network file (`network.file`); `None` means the directory's own, or the embedded one.
+    pub network_file: Option<PathBuf>,
+    /// Least severe level that is logged, or a filter (`log.level`).
+    pub log_level: String,
+    /// How log lines look (`log.format`).
+    pub log_format: LogFormat,
+    /// Life of a message whose author names none, seconds (`gossip.message_life_s`).
+    pub message_life_s: u64,
+    /// What deserves a look but stops nothing, such as an unknown environment variable.
+    pub warnings: Vec<String>,
+    numbers: BTreeMap<&'static str, u64>,
+    shown: Vec<Setting>,
+}
+
+impl Settings {
+    /// Reads all layers. Without `file`, `DIR/config.toml` is read where it exists. A flag is
+    /// (key, value, name of the flag); for a list, equal keys add up.
+    pub fn load(
+        directory: &Path,
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        flags: Vec<(String, String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let mut layers = Layers::new();
+        file::read(directory, file, &mut layers)?;
+        layers.environment(env)?;
+        layers.flags(flags)?;
+        layers.build(directory)
+    }
+
+    /// Returns every setting with its value, origin, default and doc, by key.
+    pub fn shown(&self) -> Vec<Setting> {
+        self.shown.clone()
+    }
+
+    /// Returns the protocol's settings; `door_port` and `public` are known after binding.
+    pub fn engine(&self, network: NetworkId) -> engine::Config {
+        let number = |key: &str| self.numbers.get(key).copied().unwrap_or_default();
+        let size = |key: &str| usize::try_from(number(key)).unwrap_or(usize::MAX);
+        engine::Config {
+            agent: concat!("trellis/", env!("CARGO_PKG_VERSION")).to_owned(),
+            bootstrap: self.bootstrap.clone(),
+            public: self.http_url.clone().into_iter().collect(),
+            unsigned: self.http_unsigned,
+            fanout: size("gossip.fanout"),
+            door_fanout: size("gossip.door_fanout"),
+            ttl: u8::try_from(number("gossip.ttl")).unwrap_or(u8::MAX),
+            heartbeat_ms: number("gossip.heartbeat_s").saturating_mul(1_000),
+            probe_ms: number("gossip.probe_s").saturating_mul(1_000),
+            rotate_ms: number("gossip.rotate_s").saturating_mul(1_000),
+            settle_ms: number("gossip.settle_ms"),
+            settle_max_ms: number("gossip.settle_max_ms"),
+            compare_ms: number("gossip.compare_ms"),
+            redial_ms: number("gossip.redial_ms"),
+            redial_max_ms: number("gossip.redial_max_ms"),
+            redial_alone_ms: number("gossip.redial_alone_ms"),
+            links_target: size("limits.links_target"),
+            links_max: size("limits.links_max"),
+            dials_max: size("limits.dials_max"),
+            book_max: size("limits.book_max"),
+            doors_max: size("limits.doors_max"),
+            messages_max: size("limits.messages_max"),
+            entries_max: size("limits.entries_max"),
+            pending_max: size("limits.pending_max"),
+            ..engine::Config::server(network)
+        }
+    }
+}
+
+/// Returns where a node lives unless told: the platform's data directory.
+pub fn default_directory() -> Result<PathBuf, SettingsError> {
+    let strategy = etcetera::choose_app_strategy(etcetera::AppStrategyArgs {
+        top_level_domain: "org".to_owned(),
+        author: "trellis".to_owned(),
+        app_name: "trellis".to_owned(),
+    });
+    strategy.map(|it| it.data_dir()).map_err(|_| SettingsError::NoHome)
+}
+
+/// What has been said so far, key by key; a later layer replaces an earlier one.
+#[derive(Debug)]
+struct Layers {
+    values: BTreeMap<&'static str, (Value, Origin)>,
+    warnings: Vec<String>,
+}
+
+impl Layers {
+    fn new() -> Self {
+        Self { values: BTreeMap::new(), warnings: Vec::new() }
+    }
+
+    fn set(&mut self, key: &'static Key, value: Value, origin: Origin) -> Result<(), SettingsError> {
+        key.check(&value, &origin)?;
+        self.values.insert(key.name, (value, origin));
+        Ok(())
+    }
+
+    fn environment(
+        &mut self,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<(), SettingsError> {
+        for (name, text) in env.filter(|(name, _)| name.starts_with("TRELLIS_")) {
+            let key = KEYS.iter().find(|key| key.variable() == name);
+            match key {
+                Some(key) => {
+                    let origin = Origin::Env(name);
+                    self.set(key, key.parse(&text, &origin)?, origin)?;
+                }
+                None if OTHER_VARIABLES.contains(&name.as_str()) => {}
+                None => self.warnings.push(unknown_variable(&name)),
+            }
+        }
+        Ok(())
+    }
+
+    fn flags(&mut self, flags: Vec<(String, String, String)>) -> Result<(), SettingsError> {
+        let mut seen = BTreeMap::new();
+        for (name, text, flag) in flags {
+            let origin = Origin::Flag(flag.trim_start_matches('-').to_owned());
+            let key = keys::find(&name).ok_or_else(|| keys::unknown(&name, &origin))?;
+            let value = key.parse(&text, &origin)?;
+            let value = match seen.remove(key.name) {
+                Some(earlier) => value.after(earlier),
+                None => value,
+            };
+            seen.insert(key.name, value.clone());
+            self.set(key, value, origin)?;
+        }
+        Ok(())
+    }
+
+    fn get(&self, name: &'static str) -> (Value, Origin) {
+        let default = || (keys::find(name).map(Key::default_value), Origin::Default);
+        match self.values.get(name) {
+            Some((value, origin)) => (value.clone(), origin.clone()),
+            None => match default() {
+                (Some(value), origin) => (value, origin),
+                (None, origin) => (Value::Text(String::new()), origin),
+            },
+        }
+    }
+
+    fn text(&self, name: &'static str) -> String {
+        self.get(name).0.text()
+    }
+
+    fn by_hand(&self, name: &'static str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    fn build(self, directory: &Path) -> Result<Settings, SettingsError> {
+        let api_listen = self.api_listen()?;
+        let addresses = self.get("peers.bootstrap").0.list();
+        let file = self.text("network.file");
+        Ok(Settings {
+            directory: directory.to_owned(),
+            http_listen: keys::listen(&self.text("http.listen")),
+            http_by_hand: self.by_hand("http.listen"),
+            http_url: self.text("http.url").parse().ok(),
+            http_unsigned: match self.text("http.unsigned").as_str() {
+                "relay" => Unsigned::Relay,
+                _ => Unsigned::Refuse,
+            },
+            api_listen,
+            api_by_hand: self.by_hand("api.listen"),
+            bootstrap: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
+            network_file: (!file.is_empty()).then(|| PathBuf::from(file)),
+            log_level: self.text("log.level"),
+            log_format: LogFormat::of(&self.text("log.format")),
+            message_life_s: self.get("gossip.message_life_s").0.number(),
+            numbers: KEYS.iter().map(|key| (key.name, self.get(key.name).0.number())).collect(),
+            shown: KEYS.iter().map(|key| self.row(key)).collect(),
+            warnings: self.warnings,
+        })
+    }
+
+    fn api_listen(&self) -> Result<SocketAddr, SettingsError> {
+        let (value, origin) = self.get("api.listen");
+        let bad = |allowed: &str| {
+            Err(SettingsError::bad("api.listen", &value.text(), &origin, allowed))
+        };
+        let Some(address) = keys::listen(&value.text()) else {
+            return bad("an address such as 127.0.0.1:8881");
+        };
+        if address.ip().is_loopback() || self.text("api.expose") == "true" {
+            return Ok(address);
+        }
+        bad("a loopback address; to let other machines operate this node set api.expose = true")
+    }
+
+    fn row(&self, key: &'static Key) -> Setting {
+        let (value, origin) = self.get(key.name);
+        Setting {
+            key: key.name.to_owned(),
+            value: value.json(),
+            origin: origin.to_string(),
+            default: key.default_value().json(),
+            doc: key.doc.to_owned(),
+        }
+    }
+}
+
+fn unknown_variable(name: &str) -> String {
+    let variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    match keys::nearest(name, variables.iter().map(String::as_str)) {
+        Some(near) => {
+            format!("unknown environment variable {name} is ignored: did you mean {near}?")
+        }
+        None => format!("unknown environment variable {name} is ignored"),
+    }
+}
+
+/// Variables that other parts of the program read.
+const OTHER_VARIABLES: [&str; 5] =
+    ["TRELLIS_CONFIG", "TRELLIS_DIR", "TRELLIS_JSON", "TRELLIS_NO_COLOR", "TRELLIS_TOKEN"];
+
+/// Reads a file's text as the first layer would, for the fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_file(text: &str) {
+    let mut layers = Layers::new();
+    if file::parse(text, Path::new("config.toml"), &mut layers).is_ok() {
+        // What passed its checks builds, or says why not.
+        let _outcome = layers.build(Path::new("."));
+    }
+}

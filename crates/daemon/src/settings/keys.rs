@@ -1,0 +1,210 @@
+//! Every key there is: type, unit, default and what it does.
+
+use std::net::SocketAddr;
+
+use wire::{Address, limits};
+
+use super::{Origin, SettingsError, Value};
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// Dotted name.
+    pub(super) name: &'static str,
+    /// What may be said.
+    pub(super) kind: Kind,
+    /// What applies unless told, as text.
+    pub(super) default: &'static str,
+    /// What it does.
+    pub(super) doc: &'static str,
+}
+
+/// What may be said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// Peers' URLs.
+    Addresses,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// A log filter.
+    Level,
+    /// An address to listen on.
+    Listen,
+    /// From, to.
+    Number(u64, u64),
+    /// A file, or nothing.
+    Path,
+    /// A URL, or nothing.
+    Url,
+}
+
+impl Kind {
+    pub(super) fn allowed(self) -> String {
+        match self {
+            Self::Addresses => "a list of URLs such as http://HOST:8880".to_owned(),
+            Self::Choice(words) => words.join(" or "),
+            Self::Flag => "true or false".to_owned(),
+            Self::Level => {
+                "error, warn, info, debug, trace, or a filter such as info,daemon=debug".to_owned()
+            }
+            Self::Listen => "IP:PORT such as 127.0.0.1:8880, port 0 for any, or none".to_owned(),
+            Self::Number(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Path => "the path of a file".to_owned(),
+            Self::Url => "a URL such as http://HOST:8880".to_owned(),
+        }
+    }
+}
+
+impl Key {
+    /// Returns the environment variable that sets it.
+    pub(super) fn variable(&self) -> String {
+        format!("TRELLIS_{}", self.name.to_uppercase().replace('.', "_"))
+    }
+
+    pub(super) fn default_value(&self) -> Value {
+        self.parse(self.default, &Origin::Default).unwrap_or(Value::Text(self.default.to_owned()))
+    }
+
+    /// Reads text of the environment or of a flag.
+    pub(super) fn parse(&self, text: &str, origin: &Origin) -> Result<Value, SettingsError> {
+        let bad = || SettingsError::bad(self.name, text, origin, &self.kind.allowed());
+        match self.kind {
+            Kind::Addresses => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Ok(Value::List(items.map(str::to_owned).collect()))
+            }
+            Kind::Flag => text.parse().map(Value::Flag).map_err(|_| bad()),
+            Kind::Number(..) => text.replace('_', "").parse().map(Value::Number).map_err(|_| bad()),
+            Kind::Choice(_) | Kind::Level | Kind::Listen | Kind::Path | Kind::Url => {
+                Ok(Value::Text(text.to_owned()))
+            }
+        }
+    }
+
+    /// Checks a value of any layer.
+    pub(super) fn check(&self, value: &Value, origin: &Origin) -> Result<(), SettingsError> {
+        let fits = match (self.kind, value) {
+            (Kind::Addresses, Value::List(items)) => return self.check_urls(items, origin),
+            (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_str()),
+            (Kind::Flag, Value::Flag(_)) => true,
+            (Kind::Level, Value::Text(text)) => crate::telemetry::is_filter(text),
+            (Kind::Listen, Value::Text(text)) => text == "none" || listen(text).is_some(),
+            (Kind::Number(min, max), Value::Number(number)) => (min..=max).contains(number),
+            (Kind::Path, Value::Text(_)) => true,
+            (Kind::Url, Value::Text(text)) if text.is_empty() => true,
+            (Kind::Url, Value::Text(text)) => {
+                return self.check_urls(std::slice::from_ref(text), origin);
+            }
+            (
+                Kind::Addresses
+                | Kind::Choice(_)
+                | Kind::Flag
+                | Kind::Level
+                | Kind::Listen
+                | Kind::Number(..)
+                | Kind::Path
+                | Kind::Url,
+                _,
+            ) => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(SettingsError::bad(self.name, &value.text(), origin, &self.kind.allowed()))
+    }
+
+    fn check_urls(&self, items: &[String], origin: &Origin) -> Result<(), SettingsError> {
+        for item in items {
+            item.parse::<Address>().map_err(|error| {
+                let allowed = format!("{} ({error})", self.kind.allowed());
+                SettingsError::bad(self.name, item, origin, &allowed)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds a key by its dotted name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Says whether any key begins so.
+pub(super) fn is_section(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name.split('.').next() == Some(name))
+}
+
+/// Says what is wrong with a name and which key may be meant.
+pub(super) fn unknown(name: &str, origin: &Origin) -> SettingsError {
+    let sections = KEYS.iter().filter_map(|key| key.name.split('.').next());
+    let near = match name.contains('.') {
+        true => nearest(name, KEYS.iter().map(|key| key.name)),
+        false => nearest(name, sections.chain(KEYS.iter().map(|key| key.name))),
+    };
+    let hint = near.map(|near| format!(": did you mean {near:?}?")).unwrap_or_default();
+    let key: String = name.chars().take(80).collect();
+    SettingsError::Unknown { key, place: origin.place(), hint }
+}
+
+/// Returns the most similar candidate, where one is similar enough.
+pub(super) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| 0.8 < *similarity)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Reads an address to listen on; `none` and nonsense give `None`.
+pub(super) fn listen(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}").parse().ok(),
+        None => text.parse().ok(),
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { name, kind, default, doc }
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// All keys, sorted. The defaults of numbers equal `engine::Config::server`.
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("api.expose", Kind::Flag, "false", "let the operator's API listen beyond loopback"),
+    key("api.listen", Kind::Listen, "127.0.0.1:8881", "address of the operator's API"),
+    key("gossip.compare_ms", Kind::Number(10, HOUR_MS), "1000", "first wait before asking again a peer whose sets differ, ms"),
+    key("gossip.door_fanout", Kind::Number(0, 50), "3", "design-A peers that a new message is posted to"),
+    key("gossip.fanout", Kind::Number(1, 50), "6", "links that a new record is pushed to; pulling completes the rest"),
+    key("gossip.heartbeat_s", Kind::Number(1, 3_600), "30", "silence after which a peer is pinged, s"),
+    key("gossip.message_life_s", Kind::Number(1, limits::MESSAGE_LIFE_MS_MAX / 1_000), "86400", "life of a message whose author names none, s"),
+    key("gossip.probe_s", Kind::Number(1, 3_600), "10", "how long a ping may stay unanswered before a peer is suspect, s"),
+    key("gossip.redial_alone_ms", Kind::Number(100, HOUR_MS), "5000", "longest wait before dialling again without any link, ms"),
+    key("gossip.redial_max_ms", Kind::Number(100, 24 * HOUR_MS), "300000", "longest wait before dialling again, ms"),
+    key("gossip.redial_ms", Kind::Number(100, HOUR_MS), "1000", "first wait before dialling again, ms; it doubles"),
+    key("gossip.rotate_s", Kind::Number(1, 86_400), "120", "how often one link is given to another node, s"),
+    key("gossip.settle_max_ms", Kind::Number(1, HOUR_MS), "2000", "longest delay of a comparison while changes go on, ms"),
+    key("gossip.settle_ms", Kind::Number(1, HOUR_MS), "250", "quiet time after a change before sets are compared, ms"),
+    key("gossip.ttl", Kind::Number(1, 10), "10", "hops a new message may travel"),
+    key("http.listen", Kind::Listen, "0.0.0.0:8880", "address of the public door, or none"),
+    key("http.unsigned", Kind::Choice(&["refuse", "relay"]), "refuse", "what becomes of unsigned messages of design-A nodes"),
+    key("http.url", Kind::Url, "", "URL under which the door can be reached from anywhere"),
+    key("limits.book_max", Kind::Number(1, 100_000), "1024", "nodes in the address book"),
+    key("limits.dials_max", Kind::Number(1, 100), "8", "dials under way at once"),
+    key("limits.doors_max", Kind::Number(0, 1_000), "50", "design-A peers remembered"),
+    key("limits.entries_max", Kind::Number(1, 100_000_000), "2000000", "entries kept; a new one beyond is refused"),
+    key("limits.links_max", Kind::Number(1, 1_000), "50", "links allowed; inbound ones beyond are told busy"),
+    key("limits.links_target", Kind::Number(1, 1_000), "12", "links we try to have"),
+    key("limits.messages_max", Kind::Number(1, 10_000_000), "100000", "messages kept; those that expire first make room"),
+    key("limits.pending_max", Kind::Number(16, 1_000_000), "8192", "signatures waiting to be checked"),
+    key("log.format", Kind::Choice(&["auto", "json", "pretty"]), "auto", "auto is pretty on a terminal, json otherwise"),
+    key("log.level", Kind::Level, "info", "least severe level that is logged, or a filter"),
+    key("network.file", Kind::Path, "", "network file; unless told DIR/network.toml, or the network named commons"),
+    key("peers.bootstrap", Kind::Addresses, "", "URLs of peers dialled at the start and for ever after"),
+];
