@@ -1,0 +1,75 @@
+//! The words the program understands.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::commands::{
+    completions, config, demo, get, import, list, peers, publish, put, rm, root, status, up, watch,
+};
+
+/// Shares facts among equals: every node hears every message and ends with the same state.
+///
+/// Begin with `trellis demo` (a whole network on this machine) or `trellis up` (one node).
+#[derive(Debug, Parser)]
+#[command(name = "trellis", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// The node's directory: its key, its data, and where a running node is found
+    /// [default: the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "TRELLIS_DIR", display_order = 900)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Write JSON to standard output
+    #[arg(long, global = true, display_order = 901)]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    // In the order in which a newcomer needs them.
+    Demo(demo::Args),
+    Up(up::Args),
+    Status(status::Args),
+    Peers(peers::Args),
+    Publish(publish::Args),
+    Watch(watch::Args),
+    Put(put::Args),
+    Get(get::Args),
+    Rm(rm::Args),
+    List(list::Args),
+    Root(root::Args),
+    Import(import::Args),
+    #[command(subcommand)]
+    Config(config::Verb),
+    Completions(completions::Args),
+}
+
+/// Parses the command line; the error prints itself and knows its exit code.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(arguments)
+}
+
+/// Describes the command line, for completions and tests.
+pub(crate) fn description() -> clap::Command {
+    Arguments::command()
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  trellis demo                                 five nodes on this machine that agree
+  trellis up --peer http://192.0.2.7:8880      one node, joined to another
+  trellis publish news '\"the bridge is open\"'  tell every node
+  trellis put well/3 '{\"litres\": 500}'         change the state of every node
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no node is running, 4 refused, 5 not found.";

@@ -1,0 +1,192 @@
+//! How a command talks to the node of a directory: finds it, asks it, understands its no.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use daemon::api::types::{ProblemBody, RunFile};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+
+/// The running node of one directory.
+#[derive(Debug)]
+pub struct Client {
+    directory: PathBuf,
+    api: String,
+    token: String,
+    http: reqwest::Client,
+}
+
+/// What the node answered: the text as it came, and what it means.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// One JSON document.
+    pub text: String,
+    /// The same, understood.
+    pub value: T,
+}
+
+impl Client {
+    /// Finds the node that runs on `directory`.
+    pub fn find(directory: &Path) -> anyhow::Result<Self> {
+        let run = directory.join("run.json");
+        let text = match std::fs::read_to_string(&run) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(no_node(directory, None));
+            }
+            Err(error) => return Err(error).with_context(|| format!("reading {}", run.display())),
+        };
+        let run_file: RunFile = serde_json::from_str(&text)
+            .with_context(|| format!("{} is damaged: restart the node", run.display()))?;
+        let token = directory.join("token");
+        let token = std::fs::read_to_string(&token).with_context(|| {
+            format!("reading {}: run this as the user who runs the node", token.display())
+        })?;
+        Self::at(directory, &run_file.api, token.trim())
+    }
+
+    /// Talks to a node whose API and token are known.
+    pub fn at(directory: &Path, api: &str, token: &str) -> anyhow::Result<Self> {
+        // The operator's API is on this machine: a proxy of the environment has no business here.
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build()?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            api: api.trim_end_matches('/').to_owned(),
+            token: token.to_owned(),
+            http,
+        })
+    }
+
+    /// Asks for `path`, which begins with a slash.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Answer<T>> {
+        self.ask(self.request(Method::GET, path)).await
+    }
+
+    /// Sends a JSON document.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        json: String,
+    ) -> anyhow::Result<Answer<T>> {
+        let json_type = HeaderValue::from_static("application/json");
+        let request = self.request(method, path).header(CONTENT_TYPE, json_type).body(json);
+        self.ask(request).await
+    }
+
+    /// Sends lines of JSON.
+    pub async fn send_lines<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        lines: String,
+    ) -> anyhow::Result<Answer<T>> {
+        let lines_type = HeaderValue::from_static("application/x-ndjson");
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, lines_type).body(lines);
+        self.ask(request).await
+    }
+
+    /// Deletes what is at `path`.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Answer<T>> {
+        self.ask(self.request(Method::DELETE, path)).await
+    }
+
+    /// Opens the event stream behind `last`, and returns it before its first event.
+    pub async fn events(&self, path: &str, last: Option<u64>) -> anyhow::Result<Response> {
+        let mut request = self.request(Method::GET, path).header(ACCEPT, "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.accepted(response).await
+    }
+
+    /// Returns the text at `path`, whatever it is.
+    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let response = self.request(Method::GET, path).timeout(ANSWER).send().await;
+        let response = response.map_err(|error| self.unreachable(&error))?;
+        Ok(self.accepted(response).await?.text().await?)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.api)).bearer_auth(&self.token)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<Answer<T>> {
+        let response = request.timeout(ANSWER).send().await;
+        let response = response.map_err(|error| self.unreachable(&error))?;
+        let text = self.accepted(response).await?.text().await?;
+        let value = serde_json::from_str(&text).with_context(|| {
+            format!("{} answered what this version does not understand", self.api)
+        })?;
+        Ok(Answer { text: text.trim_end().to_owned(), value })
+    }
+
+    async fn accepted(&self, response: Response) -> anyhow::Result<Response> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().await.unwrap_or_default();
+        let Ok(problem) = serde_json::from_str::<ProblemBody>(&text) else {
+            bail!("{} answered {status}: is another program listening there?", self.api);
+        };
+        Err(self.refusal(status, problem))
+    }
+
+    fn refusal(&self, status: StatusCode, problem: ProblemBody) -> anyhow::Error {
+        let ProblemBody { detail, code, .. } = problem;
+        match code.as_str() {
+            "bad-request" | "bad-json" => Failure::usage(detail),
+            "not-found" => Failure::not_found(detail),
+            "unauthorized" => Failure::refused(format!(
+                "the node at {} does not accept the token in {}: {detail}",
+                self.api,
+                self.directory.join("token").display()
+            )),
+            "forbidden-host" | "not-author" | "clock-off" | "state-full" | "too-large" => {
+                Failure::refused(detail)
+            }
+            _ => anyhow!("{detail} ({code}, HTTP {})", status.as_u16()),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
+        if error.is_connect() {
+            return no_node(&self.directory, Some(&self.api));
+        }
+        if error.is_timeout() {
+            let seconds = ANSWER.as_secs();
+            return anyhow!(
+                "the node at {} did not answer within {seconds} s: look at its log",
+                self.api
+            );
+        }
+        anyhow!("talking to the node at {}: {}", self.api, innermost(error))
+    }
+}
+
+fn no_node(directory: &Path, api: Option<&str>) -> anyhow::Error {
+    let shown = directory.display();
+    let died = api.map_or(String::new(), |api| {
+        format!(" (the last one stopped without saying so: nobody answers at {api})")
+    });
+    Failure::no_daemon(format!(
+        "no node is running for directory {shown}{died}: start one with `trellis up --dir {shown}`"
+    ))
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    let mut error: &dyn std::error::Error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Longer than any command takes a healthy node, an import of 4,096 lines on a slow disk included.
+const ANSWER: Duration = Duration::from_secs(60);

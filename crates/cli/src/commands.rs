@@ -1,0 +1,110 @@
+//! What each verb does: one file per verb.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod get;
+pub(crate) mod import;
+pub(crate) mod list;
+pub(crate) mod peers;
+pub(crate) mod publish;
+pub(crate) mod put;
+pub(crate) mod rm;
+pub(crate) mod root;
+pub(crate) mod status;
+pub(crate) mod up;
+pub(crate) mod watch;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::args::{Arguments, Global, Verb};
+use crate::client::Client;
+use crate::output::Output;
+
+/// Where a command works: its directory and its output.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) directory: PathBuf,
+    pub(crate) output: Output,
+}
+
+impl Place {
+    /// Finds the running node.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        Client::find(&self.directory)
+    }
+}
+
+/// Does what was asked.
+pub(crate) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<()> {
+    let runtime = runtime(&arguments.verb)?;
+    let result = runtime.block_on(dispatch(arguments, *output));
+    // What still runs is owned by nobody who waits for it: a stream's reader, a name lookup.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
+    let Arguments { global, verb } = arguments;
+    let place = || place(&global, output);
+    match verb {
+        Verb::Completions(args) => completions::run(&args, output),
+        Verb::Config(verb) => config::run(&verb, &place()?).await,
+        Verb::Demo(args) => demo::run(&args, global.dir.as_deref(), output).await,
+        Verb::Get(args) => get::run(&args, &place()?).await,
+        Verb::Import(args) => import::run(&args, &place()?).await,
+        Verb::List(args) => list::run(&args, &place()?).await,
+        Verb::Peers(args) => peers::run(&args, &place()?).await,
+        Verb::Publish(args) => publish::run(&args, &place()?).await,
+        Verb::Put(args) => put::run(&args, &place()?).await,
+        Verb::Rm(args) => rm::run(&args, &place()?).await,
+        Verb::Root(args) => root::run(&args, &place()?).await,
+        Verb::Status(args) => status::run(&args, &place()?).await,
+        Verb::Up(args) => up::run(&args, &place()?).await,
+        Verb::Watch(args) => watch::run(&args, &place()?).await,
+    }
+}
+
+fn place(global: &Global, output: Output) -> anyhow::Result<Place> {
+    let directory = match &global.dir {
+        Some(directory) => directory.clone(),
+        None => daemon::default_directory().context("name the node's directory with --dir DIR")?,
+    };
+    Ok(Place { directory, output })
+}
+
+/// A node wants every core; a question to one does not.
+fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = match verb {
+        Verb::Demo(_) | Verb::Up(_) => tokio::runtime::Builder::new_multi_thread(),
+        Verb::Completions(_)
+        | Verb::Config(_)
+        | Verb::Get(_)
+        | Verb::Import(_)
+        | Verb::List(_)
+        | Verb::Peers(_)
+        | Verb::Publish(_)
+        | Verb::Put(_)
+        | Verb::Rm(_)
+        | Verb::Root(_)
+        | Verb::Status(_)
+        | Verb::Watch(_) => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build().context("starting the runtime")
+}
+
+/// Returns `?collection=..&author=..` of what is given, or nothing.
+pub(crate) fn query(parameters: &[(&str, Option<&str>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+    let pairs: Vec<String> = given
+        .map(|(name, value)| format!("{name}={}", crate::words::percent_encoded(value)))
+        .collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+/// Returns the path of an entry.
+pub(crate) fn entry_path(name: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    format!("/v1/entries/{}{}", crate::words::percent_encoded(name), query(parameters))
+}

@@ -1,0 +1,73 @@
+//! `trellis status`.
+
+use daemon::api::types::{Health, Status};
+
+use super::Place;
+use crate::words::{counted, printable, seconds_in_words, short_hex};
+
+/// Say how this node is: its health, its peers, its state.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  trellis status\n  trellis status --json")]
+pub(crate) struct Args {}
+
+pub(crate) async fn run(_: &Args, place: &Place) -> anyhow::Result<()> {
+    let answer = place.client()?.get::<Status>("/v1/status").await?;
+    if place.output.is_json() {
+        return place.output.data(answer.text);
+    }
+    for (label, text) in facts(&answer.value) {
+        place.output.data(format_args!("{label:<10}{text}"))?;
+    }
+    Ok(())
+}
+
+fn facts(status: &Status) -> Vec<(&'static str, String)> {
+    let Status { network, state, messages, counters, .. } = status;
+    let mut facts = vec![("health", format!("{}: {}", in_a_word(status.health), status.why))];
+    facts.extend(status.what_you_can_do.clone().map(|advice| ("do", advice)));
+    facts.extend([
+        ("node", status.node.clone()),
+        ("network", format!("{} ({})", printable(&network.name), short_hex(&network.id))),
+        ("peers", peers(status)),
+        ("state", format!("root {}, {}", state.root, counted(state.entries, "entry", "entries"))),
+        ("messages", format!("{} kept", counted(messages.count, "message", "messages"))),
+        ("records", format!("{} new, {} duplicate, {} refused", counters.accepted, counters.duplicates, counters.refused)),
+        ("door", status.http.clone().unwrap_or_else(|| "closed: outgoing links only".to_owned())),
+    ]);
+    if !status.addresses.is_empty() {
+        facts.push(("reached at", status.addresses.join(" ")));
+    }
+    facts.extend([
+        ("api", status.api.clone()),
+        ("directory", status.directory.clone()),
+        ("running", running(status)),
+    ]);
+    if let Some(skew_ms) = status.clock_skew_ms.filter(|skew_ms| skew_ms.abs() > 1_000) {
+        facts.push(("clock", format!("{skew_ms} ms from the median of the peers")));
+    }
+    facts
+}
+
+fn peers(status: &Status) -> String {
+    let Status { links, agreeing, known, doors, .. } = status;
+    let doors = match doors {
+        0 => String::new(),
+        doors => format!(", {doors} served through their HTTP door"),
+    };
+    format!("{links} linked, {agreeing} in agreement, {known} known{doors}")
+}
+
+fn running(status: &Status) -> String {
+    let (uptime, pid) = (seconds_in_words(status.uptime_s), status.pid);
+    format!("for {uptime}, version {}, process {pid}", status.version)
+}
+
+fn in_a_word(health: Health) -> &'static str {
+    match health {
+        Health::Agreeing => "agreeing",
+        Health::Alone => "alone",
+        Health::Differing => "differing",
+        Health::Isolated => "isolated",
+        Health::Leaving => "leaving",
+    }
+}
