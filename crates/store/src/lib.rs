@@ -1,1 +1,45 @@
-//! Placeholder.
+//! What survives a restart: records, their index, the address book and the author's own clock.
+//!
+//! Nothing here decides what is kept; the core says so in [`Batch`]es, and this room makes them
+//! durable, all or nothing. Two implementations hold the same promises: [`DiskStore`], one redb
+//! file, and [`MemoryStore`], maps for the simulator.
+
+mod disk;
+mod error;
+mod lock;
+mod memory;
+mod read;
+mod rows;
+
+pub use disk::{DiskStore, Verified};
+pub use error::StoreError;
+pub use lock::{DirLock, Holder};
+pub use memory::MemoryStore;
+pub use read::{BadCursor, Cursor, Found, Named, Query, Read};
+
+use std::sync::Arc;
+
+use node::engine::{Batch, Snapshot};
+use wire::{RecordId, Signed};
+
+/// What a store must do.
+///
+/// A batch is applied in this order: `keep` one by one, then `drop`, `book`, `book_drop` and
+/// `author`. A record that is kept and dropped in one batch is therefore gone.
+pub trait Store: Send {
+    /// Reads what a node wakes up with: items without bytes, address book, author clock.
+    fn load(&self) -> Result<Snapshot, StoreError>;
+
+    /// Writes all batches, in order, in one transaction. On return everything is on disk; on an
+    /// error nothing has changed, the previous state is readable, and a later call may succeed.
+    fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError>;
+
+    /// Reads those of these records that are still there, in the order asked.
+    fn records(&self, ids: &[RecordId]) -> Result<Vec<Signed>, StoreError>;
+
+    /// Returns a handle for reading from any thread, while this one writes.
+    fn reader(&self) -> Arc<dyn Read>;
+}
+
+#[cfg(test)]
+mod tests;

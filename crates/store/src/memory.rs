@@ -1,0 +1,206 @@
+//! The store as maps: for the simulator, and as the plain statement of what the disk must do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use node::engine::{self, AuthorClock, Batch, BookRow, Keep, Label, Snapshot};
+use wire::{Digest, NodeId, RecordId, Set, Signed};
+
+use crate::rows::{ItemRow, NameKey, NameRow};
+use crate::{Cursor, Found, Named, Query, Read, Store, StoreError};
+
+/// What a disk would hold, in memory. A clone is a copy of that disk and goes its own way.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+}
+
+/// Written as a whole: who holds an old `Contents` keeps it.
+#[derive(Debug, Default)]
+struct Shared(Mutex<Arc<Contents>>);
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    records: BTreeMap<RecordId, Signed>,
+    items: BTreeMap<(Set, Digest), ItemRow>,
+    names: BTreeMap<NameKey, NameRow>,
+    book: BTreeMap<NodeId, BookRow>,
+    author: AuthorClock,
+}
+
+impl MemoryStore {
+    /// Says how many records it holds.
+    pub fn len(&self) -> usize {
+        self.shared.contents().records.len()
+    }
+
+    /// Says whether it holds no record.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Clone for MemoryStore {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::new(Shared(Mutex::new(self.shared.contents()))) }
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&self) -> Result<Snapshot, StoreError> {
+        let contents = self.shared.contents();
+        Ok(Snapshot {
+            items: contents.items.iter().map(|(place, row)| row.kept(*place)).collect(),
+            book: contents.book.values().cloned().collect(),
+            author: contents.author,
+        })
+    }
+
+    fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
+        let mut guard = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let contents = Arc::make_mut(&mut guard);
+        batches.iter().for_each(|batch| contents.apply(batch));
+        Ok(())
+    }
+
+    fn records(&self, ids: &[RecordId]) -> Result<Vec<Signed>, StoreError> {
+        let contents = self.shared.contents();
+        Ok(ids.iter().filter_map(|id| contents.records.get(id).cloned()).collect())
+    }
+
+    fn reader(&self) -> Arc<dyn Read> {
+        Arc::clone(&self.shared) as Arc<dyn Read>
+    }
+}
+
+impl Shared {
+    fn contents(&self) -> Arc<Contents> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Read for Shared {
+    fn entry(
+        &self,
+        collection: &str,
+        name: &str,
+        author: Option<NodeId>,
+    ) -> Result<Option<Named>, StoreError> {
+        self.contents().entry(collection, name, author)
+    }
+
+    fn list(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>), StoreError> {
+        self.contents().list(query)
+    }
+
+    fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError> {
+        self.contents().record(id)
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
+        Ok(Arc::new(Frozen(self.contents())))
+    }
+}
+
+struct Frozen(Arc<Contents>);
+
+impl Read for Frozen {
+    fn entry(
+        &self,
+        collection: &str,
+        name: &str,
+        author: Option<NodeId>,
+    ) -> Result<Option<Named>, StoreError> {
+        self.0.entry(collection, name, author)
+    }
+
+    fn list(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>), StoreError> {
+        self.0.list(query)
+    }
+
+    fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError> {
+        self.0.record(id)
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
+        Ok(Arc::new(Self(Arc::clone(&self.0))))
+    }
+}
+
+impl Contents {
+    fn apply(&mut self, batch: &Batch) {
+        batch.keep.iter().for_each(|keep| self.keep(keep));
+        batch.drop.iter().for_each(|gone| self.remove(gone));
+        self.book.extend(batch.book.iter().map(|row| (row.node, row.clone())));
+        self.book.retain(|node, _| !batch.book_drop.contains(node));
+        self.author = batch.author.unwrap_or(self.author);
+    }
+
+    fn keep(&mut self, keep: &Keep) {
+        let place = (keep.set, keep.key);
+        let stood = self.items.get(&place).map(|row| row.id);
+        for old in [stood, keep.replaces].into_iter().flatten().filter(|old| *old != keep.id) {
+            self.remove(&engine::Drop { set: keep.set, key: keep.key, id: old });
+        }
+        self.records.insert(keep.id, keep.signed.clone());
+        self.items.insert(place, ItemRow::of(keep));
+        if let (Some(name), Some(label)) = (NameKey::of(keep), &keep.label) {
+            let (id, created, deleted) = (keep.id, keep.created, label.deleted);
+            self.names.insert(name, NameRow { id, created, deleted });
+        }
+    }
+
+    fn remove(&mut self, gone: &engine::Drop) {
+        self.records.remove(&gone.id);
+        let place = (gone.set, gone.key);
+        if self.items.get(&place).is_none_or(|row| row.id != gone.id) {
+            return;
+        }
+        let name = self.items.remove(&place).and_then(|row| row.name);
+        let Some(name) = name else { return };
+        if self.names.get(&name).is_some_and(|row| row.id == gone.id) {
+            self.names.remove(&name);
+        }
+    }
+
+    fn found(&self, key: &NameKey, row: &NameRow) -> Option<Found> {
+        let signed = self.records.get(&row.id)?.clone();
+        let (collection, name) = (key.collection.clone(), key.name.clone());
+        let label = Label { collection, name, deleted: row.deleted };
+        Some(Found { id: row.id, created: row.created, label, signed })
+    }
+
+    fn live(&self) -> impl Iterator<Item = (&NameKey, &NameRow)> {
+        self.names.iter().filter(|(_, row)| !row.deleted)
+    }
+
+    fn entry(
+        &self,
+        collection: &str,
+        name: &str,
+        author: Option<NodeId>,
+    ) -> Result<Option<Named>, StoreError> {
+        let all: Vec<_> = self
+            .live()
+            .filter(|(key, _)| key.collection == collection && key.name == name)
+            .collect();
+        let mine = all.iter().filter(|(key, _)| author.is_none_or(|it| it == key.author));
+        let newest = mine.max_by_key(|(_, row)| row.age());
+        let found = newest.and_then(|(key, row)| self.found(key, row));
+        Ok(found.map(|found| Named { found, others: all.len() - 1 }))
+    }
+
+    fn list(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>), StoreError> {
+        let behind = |key: &NameKey| query.after.as_ref().is_none_or(|after| after.0 < *key);
+        let wanted = self.live().filter(|(key, _)| behind(key) && query.wants(key));
+        let mut page: Vec<_> = wanted.take(query.clamped() + 1).collect();
+        let more = query.clamped() < page.len();
+        page.truncate(query.clamped());
+        let next = page.last().filter(|_| more).map(|(key, _)| Cursor((*key).clone()));
+        Ok((page.into_iter().filter_map(|(key, row)| self.found(key, row)).collect(), next))
+    }
+
+    fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError> {
+        Ok(self.records.get(id).cloned())
+    }
+}

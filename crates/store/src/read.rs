@@ -1,0 +1,122 @@
+//! Reading while somebody writes: the questions of `get`, `list` and `show`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use node::engine::Label;
+use wire::{Hlc, NodeId, RecordId, Signed};
+
+use crate::{StoreError, rows};
+
+/// A reader's handle. Each call sees one committed state and holds up no writer.
+pub trait Read: Send + Sync {
+    /// Finds the newest live entry of this name (by clock, then id), of one author or of all.
+    fn entry(
+        &self,
+        collection: &str,
+        name: &str,
+        author: Option<NodeId>,
+    ) -> Result<Option<Named>, StoreError>;
+
+    /// Lists live entries in the order of collection, name and author. The cursor is there if
+    /// more may follow; a long search without a hit ends with one too, so a page may be short.
+    fn list(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>), StoreError>;
+
+    /// Reads one record.
+    fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError>;
+
+    /// Returns a handle whose calls all see the state of this moment, whatever is written later.
+    /// It keeps old pages from being used again: hold it for one answer, not for a life.
+    fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError>;
+}
+
+/// Which entries to list.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Query {
+    /// Of this collection only.
+    pub collection: Option<String>,
+    /// Of this author only.
+    pub author: Option<NodeId>,
+    /// Names that begin so; empty for all.
+    pub prefix: String,
+    /// Behind this place.
+    pub after: Option<Cursor>,
+    /// At most so many, 1 to [`Query::LIMIT_MAX`].
+    pub limit: usize,
+}
+
+impl Query {
+    /// The most one page holds, whatever is asked.
+    pub const LIMIT_MAX: usize = 10_000;
+
+    pub(crate) fn clamped(&self) -> usize {
+        self.limit.clamp(1, Self::LIMIT_MAX)
+    }
+
+    /// Says whether a name belongs to the answer.
+    pub(crate) fn wants(&self, key: &rows::NameKey) -> bool {
+        self.collection.as_ref().is_none_or(|it| *it == key.collection)
+            && self.author.is_none_or(|it| it == key.author)
+            && key.name.starts_with(&self.prefix)
+    }
+}
+
+/// One live entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its id.
+    pub id: RecordId,
+    /// When it was written.
+    pub created: Hlc,
+    /// Collection and name.
+    pub label: Label,
+    /// The record as it was signed; the author stands in it.
+    pub signed: Signed,
+}
+
+/// One live entry, found by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Named {
+    /// The entry.
+    pub found: Found,
+    /// How many other authors have a live entry of that name.
+    pub others: usize,
+}
+
+/// A place in a list. Its text form is for callers to hand back, not to read.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Cursor(pub(crate) rows::NameKey);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.encode().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<Self, BadCursor> {
+        let text = text.as_bytes();
+        if CURSOR_TEXT_MAX < text.len() || !text.len().is_multiple_of(2) {
+            return Err(BadCursor);
+        }
+        let digits = |pair: &[u8]| {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()
+        };
+        let bytes: Option<Vec<u8>> = text.chunks(2).map(digits).collect();
+        let key = bytes.and_then(|bytes| rows::NameKey::decode(&bytes)).ok_or(BadCursor)?;
+        Ok(Self(key))
+    }
+}
+
+/// The text is no cursor that a list has returned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a cursor of an earlier answer")]
+pub struct BadCursor;
+
+/// Collection, name, author and two separators, in hexadecimal.
+const CURSOR_TEXT_MAX: usize =
+    2 * (wire::limits::LABEL_BYTES_MAX + wire::limits::NAME_BYTES_MAX + 34);

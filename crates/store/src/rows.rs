@@ -1,0 +1,161 @@
+//! How keys and values look as bytes. Numbers are big-endian, so that bytes sort like numbers.
+
+use node::engine::{AuthorClock, BookRow, Keep, Kept, Label};
+use wire::{Digest, Hlc, NodeId, RecordId, Set, Signed};
+
+/// What humans call an entry, with its author. Orders as its bytes do.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct NameKey {
+    pub(crate) collection: String,
+    pub(crate) name: String,
+    pub(crate) author: NodeId,
+}
+
+/// What stands under a name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct NameRow {
+    pub(crate) id: RecordId,
+    pub(crate) created: Hlc,
+    pub(crate) deleted: bool,
+}
+
+/// What stands at a place of a set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ItemRow {
+    pub(crate) id: RecordId,
+    pub(crate) created: Hlc,
+    pub(crate) expires_ms: u64,
+    pub(crate) name: Option<NameKey>,
+}
+
+pub(crate) type ItemKey = [u8; 33];
+
+impl NameKey {
+    pub(crate) fn of(keep: &Keep) -> Option<Self> {
+        let Label { collection, name, deleted: _ } = keep.label.clone()?;
+        Some(Self { collection, name, author: keep.signed.author })
+    }
+
+    /// Labels hold no control characters, so a zero byte ends them and sorts before the rest.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Self::start(&self.collection, &self.name);
+        bytes.push(0);
+        bytes.extend(self.author.as_bytes());
+        bytes
+    }
+
+    /// Where names that begin so begin.
+    pub(crate) fn start(collection: &str, prefix: &str) -> Vec<u8> {
+        [collection.as_bytes(), &[0], prefix.as_bytes()].concat()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (text, author) = bytes.split_last_chunk::<32>()?;
+        let (collection, name) =
+            std::str::from_utf8(text).ok()?.strip_suffix('\0')?.split_once('\0')?;
+        let (collection, name) = (collection.to_owned(), name.to_owned());
+        Some(Self { collection, name, author: NodeId::from_bytes(*author) })
+    }
+}
+
+impl NameRow {
+    /// What makes one record newer than another.
+    pub(crate) fn age(&self) -> (Hlc, RecordId) {
+        (self.created, self.id)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        [&self.id.0[..], &self.created.0.to_be_bytes(), &[u8::from(self.deleted)]].concat()
+    }
+
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let id = Digest(*take(&mut bytes)?);
+        let created = Hlc(u64::from_be_bytes(*take(&mut bytes)?));
+        let deleted = match bytes {
+            [0] => false,
+            [1] => true,
+            _ => return None,
+        };
+        Some(Self { id, created, deleted })
+    }
+}
+
+impl ItemRow {
+    pub(crate) fn of(keep: &Keep) -> Self {
+        let Keep { id, created, expires_ms, .. } = *keep;
+        Self { id, created, expires_ms, name: NameKey::of(keep) }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let numbers = [self.created.0.to_be_bytes(), self.expires_ms.to_be_bytes()].concat();
+        let name = self.name.as_ref().map(NameKey::encode).unwrap_or_default();
+        [&self.id.0[..], &numbers, &name].concat()
+    }
+
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let id = Digest(*take(&mut bytes)?);
+        let created = Hlc(u64::from_be_bytes(*take(&mut bytes)?));
+        let expires_ms = u64::from_be_bytes(*take(&mut bytes)?);
+        let name = if bytes.is_empty() { None } else { Some(NameKey::decode(bytes)?) };
+        Some(Self { id, created, expires_ms, name })
+    }
+
+    pub(crate) fn kept(&self, (set, key): (Set, Digest)) -> Kept {
+        Kept { set, key, id: self.id, created: self.created, expires_ms: self.expires_ms }
+    }
+}
+
+pub(crate) fn item_key(set: Set, key: Digest) -> ItemKey {
+    let mut bytes = [0; 33];
+    bytes[0] = match set {
+        Set::State => 1,
+        Set::Messages => 2,
+    };
+    bytes[1..].copy_from_slice(&key.0);
+    bytes
+}
+
+pub(crate) fn item_place(bytes: &ItemKey) -> Option<(Set, Digest)> {
+    let (set, key) = bytes.split_first()?;
+    let set = match set {
+        1 => Set::State,
+        2 => Set::Messages,
+        _ => return None,
+    };
+    Some((set, Digest::from_slice(key)?))
+}
+
+pub(crate) fn book_value(row: &BookRow) -> Vec<u8> {
+    let reached = row.reached.as_ref().map(ToString::to_string).unwrap_or_default();
+    // The decoder of addresses allows 256 bytes.
+    let length = u16::try_from(reached.len()).unwrap_or(0);
+    let reached = if length == 0 { "" } else { reached.as_str() };
+    let numbers = [&row.heard_ms.to_be_bytes()[..], &length.to_be_bytes()].concat();
+    [&numbers, reached.as_bytes(), &row.profile.encode()].concat()
+}
+
+pub(crate) fn book_row(node: &[u8; 32], mut bytes: &[u8]) -> Option<BookRow> {
+    let heard_ms = u64::from_be_bytes(*take(&mut bytes)?);
+    let length = u16::from_be_bytes(*take(&mut bytes)?);
+    let (reached, profile) = bytes.split_at_checked(length.into())?;
+    // An address that a later version could use is no reason to forget the node.
+    let reached = std::str::from_utf8(reached).ok()?.parse().ok();
+    let profile = Signed::decode(profile).ok()?;
+    Some(BookRow { node: NodeId::from_bytes(*node), profile, reached, heard_ms })
+}
+
+pub(crate) fn author_value(author: AuthorClock) -> Vec<u8> {
+    [author.seq.to_be_bytes(), author.hlc.0.to_be_bytes()].concat()
+}
+
+pub(crate) fn author_clock(mut bytes: &[u8]) -> Option<AuthorClock> {
+    let seq = u64::from_be_bytes(*take(&mut bytes)?);
+    let hlc = Hlc(u64::from_be_bytes(*take(&mut bytes)?));
+    bytes.is_empty().then_some(AuthorClock { seq, hlc })
+}
+
+fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (head, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(head)
+}
