@@ -4,9 +4,19 @@
 //! This room performs and reports; it never decides. It knows sockets and [`wire`], and neither
 //! the protocol nor the disk.
 
+mod channel;
+mod client;
 mod config;
+mod connect;
+mod dial;
+mod door;
+mod envelope;
 mod error;
 mod inbound;
+mod link;
+mod metered;
+mod push;
+mod stranger;
 mod traffic;
 mod transport;
 

@@ -1,7 +1,10 @@
 //! What went over the wire, counted where it passes.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use crate::door::problem::Code;
+use crate::link::handshake::Fault;
 
 /// Counters since the start, for `/metrics`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -54,4 +57,107 @@ pub struct Handshakes {
     pub timed_out: u64,
     /// Another network.
     pub wrong_network: u64,
+}
+
+/// The live counters behind [`Traffic`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    link: Both,
+    door: Both,
+    pub(crate) frames: Both,
+    handshakes_completed: AtomicU64,
+    handshakes_failed: [AtomicU64; Fault::KINDS],
+    pub(crate) requests_answered: AtomicU64,
+    requests_refused: [AtomicU64; Code::ALL.len()],
+    pub(crate) connections_refused: AtomicU64,
+    pub(crate) connections_cut: AtomicU64,
+}
+
+/// One counter for each way.
+#[derive(Debug, Default)]
+pub(crate) struct Both {
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+/// What one connection's bytes count as. A door connection becomes a link by an upgrade.
+#[derive(Debug, Default)]
+pub(crate) struct Kind(AtomicBool);
+
+impl Counters {
+    pub(crate) fn bytes(&self, kind: &Kind) -> &Both {
+        if kind.0.load(Relaxed) { &self.link } else { &self.door }
+    }
+
+    pub(crate) fn handshake<T>(&self, result: &Result<T, Fault>) {
+        match result {
+            Ok(_) => add(&self.handshakes_completed, 1),
+            Err(fault) => add(&self.handshakes_failed[fault.index()], 1),
+        }
+    }
+
+    pub(crate) fn refused(&self, code: Code) {
+        add(&self.requests_refused[code as usize], 1);
+    }
+
+    /// Reads all of them; the caller adds what is open right now.
+    pub(crate) fn read(&self) -> Traffic {
+        let refused =
+            Code::ALL.map(|code| (code.name(), get(&self.requests_refused[code as usize])));
+        let [broken, forged, ourselves, timed_out, wrong_network] =
+            self.handshakes_failed.each_ref().map(get);
+        let completed = get(&self.handshakes_completed);
+        Traffic {
+            link: self.link.read(),
+            door: self.door.read(),
+            frames_in: get(&self.frames.received),
+            frames_out: get(&self.frames.sent),
+            handshakes: Handshakes {
+                completed,
+                broken,
+                forged,
+                ourselves,
+                timed_out,
+                wrong_network,
+            },
+            requests_answered: get(&self.requests_answered),
+            requests_refused: refused.into(),
+            connections_refused: get(&self.connections_refused),
+            connections_cut: get(&self.connections_cut),
+            connections_open: 0,
+            links_open: 0,
+        }
+    }
+}
+
+impl Both {
+    pub(crate) fn received(&self, count: usize) {
+        add(&self.received, count as u64);
+    }
+
+    pub(crate) fn sent(&self, count: usize) {
+        add(&self.sent, count as u64);
+    }
+
+    fn read(&self) -> ByteCount {
+        ByteCount { received: get(&self.received), sent: get(&self.sent) }
+    }
+}
+
+impl Kind {
+    pub(crate) fn link() -> Self {
+        Self(AtomicBool::new(true))
+    }
+
+    pub(crate) fn become_link(&self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+pub(crate) fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Relaxed);
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Relaxed)
 }

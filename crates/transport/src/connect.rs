@@ -1,0 +1,74 @@
+//! A TCP connection to an address, in bounded time, with reasons a human can act on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout_at};
+use wire::Address;
+
+use crate::metered::{Meter, Metered};
+use crate::traffic::Kind;
+use crate::transport::Shared;
+
+/// Connects; the bytes count as `kind`. May be dropped.
+pub(crate) async fn connect(
+    shared: &Shared,
+    address: &Address,
+    kind: Kind,
+) -> Result<Metered, String> {
+    let limit_ms = shared.limits.connect_ms;
+    let deadline = Instant::now() + Duration::from_millis(limit_ms);
+    let stream = match timeout_at(deadline, find(address, deadline)).await {
+        Ok(stream) => stream?,
+        Err(_) => return Err(format!("no answer within {}", seconds(limit_ms))),
+    };
+    // Small frames must not wait for each other. It can fail only on a broken connection, which
+    // the first read notices.
+    let _broken = stream.set_nodelay(true);
+    let counters = shared.counters.clone();
+    Ok(Metered::new(stream, Arc::new(Meter { counters, kind, place: None })))
+}
+
+/// Writes a limit as humans say it.
+pub(crate) fn seconds(ms: u64) -> String {
+    if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
+}
+
+/// Tries the addresses of a name in turn; each gets its share of the time that is left.
+async fn find(address: &Address, deadline: Instant) -> Result<TcpStream, String> {
+    let (host, port) = address.host_port();
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let found = lookup_host((name, port)).await;
+    let found: Vec<SocketAddr> = found
+        .map_err(|error| format!("no address for the name {name}: {error}"))?
+        .take(ADDRESSES_TRIED_MAX)
+        .collect();
+    let mut why = format!("no address for the name {name}");
+    for (tried, addr) in found.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(found.len() - tried).unwrap_or(1);
+        why = match timeout_at(Instant::now() + share, TcpStream::connect(addr)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => describe(&error, address),
+            Err(_) => "no answer in time".to_owned(),
+        };
+    }
+    Err(why)
+}
+
+fn describe(error: &io::Error, address: &Address) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("connection refused: is a node running at {address}?")
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            format!("no route: {error}")
+        }
+        _ => format!("cannot connect: {error}"),
+    }
+}
+
+const ADDRESSES_TRIED_MAX: usize = 4;

@@ -1,0 +1,143 @@
+//! Dialling: first as a node of ours, then as a design-A node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{HeaderValue, USER_AGENT};
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use wire::Address;
+use wire::lattice::Door;
+
+use crate::Inbound;
+use crate::client::Call;
+use crate::connect::{connect, seconds};
+use crate::link::handshake::Met;
+use crate::link::{self, Origin, socket_config};
+use crate::metered::Metered;
+use crate::stranger::{self, Health};
+use crate::traffic::Kind;
+use crate::transport::Shared;
+
+/// Dials, reports what is there, and carries the link if there is one.
+pub(crate) async fn dial(shared: Arc<Shared>, address: Address) {
+    let found = tokio::select! {
+        found = find(&shared, &address) => found,
+        () = shared.stopping.cancelled() => return,
+    };
+    match found {
+        Ok(Found::Link(up)) => link::run(&shared, up.socket, up.met, up.origin).await,
+        Ok(Found::Door(door)) => shared.tell(Inbound::DoorFound { address, door }).await,
+        Err(why) => shared.tell(Inbound::DialFailed { address, why }).await,
+    }
+}
+
+/// Who answered.
+enum Found {
+    Door(Door),
+    Link(Box<Up>),
+}
+
+/// A link that may begin.
+struct Up {
+    socket: WebSocketStream<Metered>,
+    met: Met,
+    origin: Origin,
+}
+
+async fn find(shared: &Shared, address: &Address) -> Result<Found, String> {
+    let Ok(_permit) = shared.dials.try_acquire() else {
+        return Err("too many dials are under way".to_owned());
+    };
+    let limit_ms = shared.limits.handshake_ms;
+    let deadline = Instant::now() + Duration::from_millis(limit_ms);
+    let stream = connect(shared, address, Kind::link()).await?;
+    let request = request(shared, address)?;
+    let upgrade = client_async_with_config(request, stream, Some(socket_config()));
+    match timeout_at(deadline, upgrade).await {
+        Ok(Ok((socket, _))) => meet(shared, address, socket, deadline).await,
+        Ok(Err(Error::Http(answer))) => {
+            let status = answer.status().as_u16();
+            let probe = timeout_at(deadline, probe(shared, address, status));
+            probe.await.unwrap_or_else(|_| Err(silent(limit_ms)))
+        }
+        Ok(Err(error)) => Err(describe(&error)),
+        Err(_) => Err(silent(limit_ms)),
+    }
+}
+
+async fn meet(
+    shared: &Shared,
+    address: &Address,
+    mut socket: WebSocketStream<Metered>,
+    deadline: Instant,
+) -> Result<Found, String> {
+    let ends = socket.get_ref().stream();
+    let ends = ends.peer_addr().and_then(|remote| Ok((remote, ends.local_addr()?)));
+    let (remote, local) = ends.map_err(|error| format!("the connection broke: {error}"))?;
+    let result = shared.ourselves.initiate(&mut socket, deadline).await;
+    shared.counters.handshake(&result);
+    let origin = Origin {
+        dialled: Some(address.clone()),
+        remote_ip: remote.ip().to_canonical(),
+        local_ip: local.ip().to_canonical(),
+    };
+    match result {
+        Ok(met) => Ok(Found::Link(Box::new(Up { socket, met, origin }))),
+        Err(fault) => Err(fault.to_string()),
+    }
+}
+
+/// Asks a server that has no `/link` who it is.
+async fn probe(shared: &Shared, address: &Address, status: u16) -> Result<Found, String> {
+    let stranger = || {
+        format!(
+            "answers HTTP but is neither a Trellis nor a design-A node (HTTP {status} at /link)"
+        )
+    };
+    let answer_bytes_max = shared.limits.health_bytes_max;
+    let call = Call { address, path: "/health", post: None, answer_bytes_max };
+    let (_, body) = call.make(shared).await.map_err(|why| format!("{}: {why}", stranger()))?;
+    match stranger::health(&body) {
+        Some(Health::DesignA(node_id)) => {
+            let answer_bytes_max = shared.limits.peers_bytes_max;
+            let call = Call { address, path: "/peers", post: None, answer_bytes_max };
+            // A door without a list of peers is a door.
+            let peers = call.make(shared).await.map(|(_, body)| stranger::peers(&body));
+            let peers = peers.unwrap_or_default();
+            Ok(Found::Door(Door { node_id, trellis: None, peers }))
+        }
+        Some(Health::Trellis) => Err(format!(
+            "a Trellis node, but its /link answers HTTP {status}: it is full, or a proxy before \
+             it does not pass WebSockets on"
+        )),
+        None => Err(stranger()),
+    }
+}
+
+fn request(shared: &Shared, address: &Address) -> Result<hyper::Request<()>, String> {
+    let url = address.join("/link");
+    let url = url.strip_prefix("http").map_or_else(|| url.clone(), |rest| format!("ws{rest}"));
+    let mut request = url
+        .into_client_request()
+        .map_err(|error| format!("not an address HTTP can carry: {error}"))?;
+    if let Ok(agent) = HeaderValue::from_str(&shared.agent) {
+        request.headers_mut().insert(USER_AGENT, agent);
+    }
+    Ok(request)
+}
+
+fn silent(limit_ms: u64) -> String {
+    format!("accepted the connection, but gave no answer within {}", seconds(limit_ms))
+}
+
+fn describe(error: &Error) -> String {
+    match error {
+        Error::HttpFormat(_) | Error::Protocol(_) => {
+            format!("what answers does not speak HTTP: {error}")
+        }
+        _ => format!("the connection broke before an answer came: {error}"),
+    }
+}

@@ -1,0 +1,301 @@
+//! A link: one WebSocket, one Noise channel, one task.
+
+pub(crate) mod handshake;
+pub(crate) mod queue;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{Sink, SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
+use wire::Address;
+
+use crate::channel::{Opener, Sealer};
+use crate::transport::Shared;
+use crate::{Inbound, LinkNumber, Linked};
+use handshake::{Met, close_message, printable};
+use queue::{Entrance, Queue, Room, queue};
+
+/// All links, by number: where frames are handed in.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    next: AtomicU64,
+    entrances: Mutex<BTreeMap<LinkNumber, Entrance>>,
+    open: AtomicU64,
+}
+
+/// Where a link comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) dialled: Option<Address>,
+    pub(crate) remote_ip: IpAddr,
+    pub(crate) local_ip: IpAddr,
+}
+
+impl Links {
+    /// Sends a frame. A link that is closing takes no more; its `Closed` is on its way.
+    pub(crate) fn send(&self, link: LinkNumber, frame: Bytes) {
+        if let Some(entrance) = self.lock().get(&link) {
+            entrance.push(frame);
+        }
+    }
+
+    pub(crate) fn close(&self, link: LinkNumber, farewell: Option<Bytes>) {
+        if let Some(entrance) = self.lock().remove(&link) {
+            entrance.close(farewell);
+        }
+    }
+
+    pub(crate) fn close_all(&self) {
+        for (_, entrance) in std::mem::take(&mut *self.lock()) {
+            entrance.close(None);
+        }
+    }
+
+    pub(crate) fn open(&self) -> u64 {
+        self.open.load(Relaxed)
+    }
+
+    fn add(&self, entrance: Entrance) -> LinkNumber {
+        let number = self.next.fetch_add(1, Relaxed);
+        self.lock().insert(number, entrance);
+        self.open.fetch_add(1, Relaxed);
+        number
+    }
+
+    fn remove(&self, link: LinkNumber) {
+        self.lock().remove(&link);
+        self.open.fetch_sub(1, Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkNumber, Entrance>> {
+        self.entrances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Carries frames until the link ends, and reports both. Ends early only with the transport.
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    shared: &Shared,
+    socket: WebSocketStream<S>,
+    met: Met,
+    origin: Origin,
+) {
+    let (entrance, queue) = queue(&shared.limits);
+    let link = shared.links.add(entrance);
+    if shared.stopping.is_cancelled() {
+        shared.links.close(link, None);
+    }
+    let linked = Linked {
+        link,
+        peer: met.peer,
+        outbound: origin.dialled.is_some(),
+        dialled: origin.dialled,
+        remote_ip: origin.remote_ip,
+        local_ip: origin.local_ip,
+    };
+    shared.tell(Inbound::Linked(linked)).await;
+    let room = queue.room();
+    let (sink, stream) = socket.split();
+    let mut link = Link { shared, link, room: &room };
+    let why = link.carry(sink, stream, queue, met.sealer, met.opener).await;
+    shared.links.remove(link.link);
+    shared.tell(Inbound::Closed { link: link.link, why }).await;
+}
+
+/// What the parts of one link's task share.
+struct Link<'a> {
+    shared: &'a Shared,
+    link: LinkNumber,
+    room: &'a Room,
+}
+
+/// Why reading ended.
+enum End {
+    /// The connection is of no use any more.
+    Gone(String),
+    /// The peer broke the rules, and is told so.
+    Misbehaved(String),
+}
+
+impl Link<'_> {
+    async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        mut sink: SplitSink<WebSocketStream<S>, Message>,
+        mut stream: SplitStream<WebSocketStream<S>>,
+        queue: Queue,
+        sealer: Sealer,
+        opener: Opener,
+    ) -> String {
+        let end = tokio::select! {
+            end = self.read(&mut stream, opener) => end,
+            why = self.write(&mut sink, queue, sealer) => End::Gone(why),
+            () = self.report_congestion() => End::Gone("this node is stopping".to_owned()),
+            () = self.out_of_patience() => End::Gone(String::new()),
+        };
+        match end {
+            End::Gone(_) if self.room.is_closing() => "closed by this node".to_owned(),
+            End::Gone(why) => why,
+            End::Misbehaved(why) => {
+                let close = async {
+                    if sink.send(close_message(CODE_MISBEHAVED, &why)).await.is_ok() {
+                        while let Some(Ok(_)) = stream.next().await {}
+                    }
+                };
+                // A peer that does not listen learns nothing, and that is its loss.
+                let _told = timeout(self.farewell_time(), close).await;
+                why
+            }
+        }
+    }
+
+    /// Hands frames in, in order; while the core is behind, nothing is read.
+    async fn read<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut SplitStream<WebSocketStream<S>>,
+        mut opener: Opener,
+    ) -> End {
+        loop {
+            let message = match stream.next().await {
+                Some(Ok(Message::Binary(message))) => message,
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Ok(Message::Text(_))) => {
+                    return End::Misbehaved("a text message has no place on a link".to_owned());
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    let said = frame.map(|it| printable(&it.reason)).unwrap_or_default();
+                    // Our answer goes out while the stream is read to its end.
+                    let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+                    let _read = timeout(self.farewell_time(), rest).await;
+                    return End::Gone(match said.as_str() {
+                        "" => "closed by the peer".to_owned(),
+                        said => format!("closed by the peer: {said}"),
+                    });
+                }
+                Some(Err(error)) => return describe(&error),
+                None => return End::Gone("the connection ended".to_owned()),
+            };
+            if self.room.is_closing() {
+                continue;
+            }
+            let bytes = match opener.open(&message) {
+                Ok(bytes) => bytes,
+                Err(error) => return End::Misbehaved(error.to_string()),
+            };
+            self.shared.counters.frames.received(1);
+            tokio::select! {
+                () = self.shared.tell(Inbound::Frame { link: self.link, bytes }) => {}
+                () = self.room.closing() => {}
+            }
+        }
+    }
+
+    /// Sends what is queued, many frames per write where there are many; then the farewell.
+    async fn write(
+        &self,
+        sink: &mut (impl Sink<Message, Error = Error> + Unpin),
+        mut queue: Queue,
+        mut sealer: Sealer,
+    ) -> String {
+        loop {
+            let batch = self.write_batch(sink, &mut queue, &mut sealer).await;
+            match batch {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(why) => {
+                    // What the peer said last, and why it went, may still be waiting to be read.
+                    sleep(self.farewell_time()).await;
+                    return why;
+                }
+            }
+        }
+        // The peer answers, and reading ends; or patience does.
+        let _told = self.in_time(sink.send(close_message(CODE_NORMAL, ""))).await;
+        std::future::pending().await
+    }
+
+    /// Returns whether more may follow.
+    async fn write_batch(
+        &self,
+        sink: &mut (impl Sink<Message, Error = Error> + Unpin),
+        queue: &mut Queue,
+        sealer: &mut Sealer,
+    ) -> Result<bool, String> {
+        let first = queue.next().await;
+        let more = first.is_some();
+        let mut next = first.or_else(|| queue.farewell());
+        while let Some(frame) = next {
+            match sealer.seal(&frame) {
+                Ok(message) => self.in_time(sink.feed(Message::Binary(message))).await?,
+                Err(error) => {
+                    tracing::error!(link = self.link, %error, "a frame of our own was not sent");
+                }
+            }
+            self.shared.counters.frames.sent(1);
+            next = if more { queue.next_now() } else { None };
+        }
+        self.in_time(sink.flush()).await?;
+        Ok(more)
+    }
+
+    async fn report_congestion(&self) {
+        loop {
+            let frames = self.room.congested().await;
+            self.shared.tell(Inbound::Congested { link: self.link, frames }).await;
+        }
+    }
+
+    /// Returns when a link that we are closing has had its time.
+    async fn out_of_patience(&self) {
+        self.room.closing().await;
+        sleep(self.farewell_time()).await;
+    }
+
+    async fn in_time(&self, sent: impl Future<Output = Result<(), Error>>) -> Result<(), String> {
+        let drain_ms = self.shared.limits.drain_ms;
+        match timeout(Duration::from_millis(drain_ms), sent).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(lost(&error)),
+            Err(_) => Err(format!("the peer accepted no data for {drain_ms} ms")),
+        }
+    }
+
+    fn farewell_time(&self) -> Duration {
+        Duration::from_millis(self.shared.limits.farewell_ms)
+    }
+}
+
+/// How every WebSocket of ours is set up.
+pub(crate) fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
+fn describe(error: &Error) -> End {
+    match error {
+        Error::Capacity(why) => End::Misbehaved(why.to_string()),
+        Error::Utf8(_) => End::Misbehaved("a text message has no place on a link".to_owned()),
+        _ => End::Gone(lost(error)),
+    }
+}
+
+fn lost(error: &Error) -> String {
+    format!("the connection was lost: {error}")
+}
+
+/// Per link and direction: small, because most links are quiet most of the time.
+const BUFFER_BYTES: usize = 16 * 1024;
+/// More than the largest frame, encrypted.
+const MESSAGE_BYTES_MAX: usize = 512 * 1024;
+const CODE_NORMAL: u16 = 1_000;
+const CODE_MISBEHAVED: u16 = 4_005;
