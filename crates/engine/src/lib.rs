@@ -3,13 +3,29 @@
 //! Feed [`Input`]s to [`Engine::handle`], perform the [`Effect`]s it returns in order, and call it
 //! again with [`Input::Tick`] when [`Engine::deadline`] has passed. That is the whole contract.
 
+mod author;
 mod config;
+mod doors;
+mod engine;
 mod event;
+mod intake;
+mod links;
+mod membership;
+mod outbox;
+mod random;
+mod reconcile;
+mod sets;
+mod status;
 mod time;
 
 pub use config::{Config, Unsigned};
+pub use engine::Engine;
 pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,
     Input, Keep, Kept, Label, LinkId, Snapshot, TicketId,
 };
+pub use status::{Counters, PeerState, PeerStatus, Status};
 pub use time::{Now, Time};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Our pen: no two records of ours carry one number, and our time never runs backwards.
+
+use wire::{Content, Hlc, Identity, NetworkId, Opened, Record, Signed};
+
+use crate::{AuthorClock, Now};
+
+#[derive(Debug)]
+pub(crate) struct Author {
+    identity: Identity,
+    network: NetworkId,
+    clock: AuthorClock,
+}
+
+impl Author {
+    /// Goes on where the last run stopped. The number also jumps to the wall clock, so that a
+    /// node that lost its store but kept its key does not write a number twice.
+    pub(crate) fn new(identity: Identity, network: NetworkId, kept: AuthorClock, now: Now) -> Self {
+        let clock = AuthorClock { seq: kept.seq.max(now.unix_ms), hlc: kept.hlc };
+        Self { identity, network, clock }
+    }
+
+    /// Returns the pen's state, to be written with the record.
+    pub(crate) fn clock(&self) -> AuthorClock {
+        self.clock
+    }
+
+    /// Returns the time the next record will carry at least.
+    pub(crate) fn time(&self, now: Now) -> Hlc {
+        self.clock.hlc.tick(now.unix_ms)
+    }
+
+    /// Learns of a time somebody else wrote down.
+    pub(crate) fn observe(&mut self, created: Hlc) {
+        self.clock.hlc = self.clock.hlc.max(created);
+    }
+
+    /// Writes and signs a record that lives `life_ms`; 0 for ever.
+    pub(crate) fn seal(&mut self, content: Content, life_ms: u64, now: Now) -> Opened {
+        self.clock.seq += 1;
+        self.clock.hlc = self.time(now);
+        let expires_ms = if life_ms == 0 { 0 } else { self.clock.hlc.ms().saturating_add(life_ms) };
+        let (network, seq, created) = (self.network, self.clock.seq, self.clock.hlc);
+        let record = Record { network, seq, created, expires_ms, content };
+        let signed = Signed::seal(&record, &self.identity);
+        signed.open().expect("what we encoded decodes")
+    }
+}

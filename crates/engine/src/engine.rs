@@ -1,0 +1,267 @@
+//! The switchboard: the only place where one part's answer becomes another part's question.
+//!
+//! The parts are files of their own and do not know each other. Below: `greet` (links come and
+//! go), `records` (what enters and where it goes), `compare` (neighbours find what one lacks),
+//! `lattice` (design-A nodes), `tick` (what is due), `view` (what the operator sees).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use wire::{Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason};
+
+use crate::author::Author;
+use crate::doors::Doors;
+use crate::intake::Intake;
+use crate::links::Links;
+use crate::membership::Membership;
+use crate::outbox::Outbox;
+use crate::random::Random;
+use crate::sets::Sets;
+use crate::{Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time};
+
+mod compare;
+mod greet;
+mod lattice;
+mod records;
+mod tick;
+mod view;
+
+/// One node's protocol state.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    me: NodeId,
+    /// Drawn once per start: peers tell a restart from a second link by it.
+    session: u64,
+    random: Random,
+    author: Author,
+    profile: Opened,
+    /// Our own addresses as links have shown them.
+    local_ips: BTreeSet<IpAddr>,
+    sets: Sets,
+    links: Links,
+    membership: Membership,
+    intake: Intake,
+    doors: Doors,
+    fetching: Option<Fetching>,
+    /// Keys asked for, so that two neighbours are not asked for the same record.
+    wanted: BTreeMap<Digest, Time>,
+    serving: BTreeMap<TicketId, Serving>,
+    tickets: u64,
+    changed: Option<Changed>,
+    reported_root: Digest,
+    outbox: Outbox,
+    counters: Counters,
+    clocks: Clocks,
+    stopping: bool,
+}
+
+/// A bulk transfer towards us: one at a time, so that three neighbours do not send the same.
+#[derive(Debug)]
+struct Fetching {
+    link: LinkId,
+    queue: VecDeque<Fetch>,
+    /// The next step, held back while signatures are being checked.
+    held: Option<Fetch>,
+    heard: Time,
+}
+
+/// A wish of a peer's that waits for the store.
+#[derive(Clone, Debug)]
+struct Serving {
+    link: LinkId,
+    fetch: Fetch,
+    /// The last place that was looked up, and whether there is more behind it.
+    last: Option<Digest>,
+    more: bool,
+}
+
+/// When our sets changed: first since the neighbours were told, and last.
+#[derive(Clone, Copy, Debug)]
+struct Changed {
+    first: Time,
+    last: Time,
+}
+
+/// What happens now and then.
+#[derive(Debug, Default)]
+struct Clocks {
+    rotate_at: Time,
+    sweep_at: Time,
+    announce_at: Time,
+    peers_wanted_at: Time,
+}
+
+impl Engine {
+    /// Wakes up with what was kept; `seed` is the only randomness it will ever have.
+    pub fn new(
+        config: Config,
+        identity: Identity,
+        kept: Snapshot,
+        seed: [u8; 32],
+        now: Now,
+    ) -> Self {
+        let me = identity.id();
+        let mut random = Random::new(seed);
+        let mut author = Author::new(identity, config.network, kept.author, now);
+        let sets = Sets::new(&config, &kept.items);
+        let profile = author.seal(profile_of(&config, &BTreeSet::new()), 0, now);
+        let reported_root = sets.summary().state.root;
+        let clocks = Clocks {
+            rotate_at: now.after(config.rotate_ms),
+            sweep_at: now.time(),
+            announce_at: now.after(config.heartbeat_ms),
+            peers_wanted_at: now.after(config.heartbeat_ms),
+        };
+        Self {
+            me,
+            session: random.number(),
+            membership: Membership::new(me, &config, kept.book),
+            intake: Intake::new(&config),
+            doors: Doors::new(&config),
+            random,
+            author,
+            profile,
+            local_ips: BTreeSet::new(),
+            sets,
+            links: Links::default(),
+            fetching: None,
+            wanted: BTreeMap::new(),
+            serving: BTreeMap::new(),
+            tickets: 0,
+            changed: None,
+            reported_root,
+            outbox: Outbox::default(),
+            counters: Counters::default(),
+            clocks,
+            stopping: false,
+            config,
+        }
+    }
+
+    /// Advances by one input and returns what must happen next.
+    pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        match input {
+            Input::Congested(link, frames) => self.congested(link, frames),
+            Input::Connected(connected) => self.connected(&connected, now),
+            Input::DialFailed(address, why) => self.dial_failed(&address, &why, now),
+            Input::Disconnected(link, why) => self.disconnected(link, &why, now),
+            Input::DoorFound(address, door) => self.door_found(&address, &door, now),
+            Input::DoorPushed(address, result) => self.doors.pushed(&address, &result, now),
+            Input::Frame(link, bytes) => self.frame(link, &bytes, now),
+            Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
+            Input::Loaded(ticket, records) => self.loaded(ticket, records),
+            Input::Tick => self.tick(now),
+            Input::Verified(verdicts) => self.verified(verdicts, now),
+        }
+        self.drain()
+    }
+
+    /// Takes the effects of what a command did.
+    pub fn drain(&mut self) -> Vec<Effect> {
+        let effects = self.outbox.drain();
+        self.counters.frames_sent += std::mem::take(&mut self.outbox.frames);
+        effects
+    }
+
+    /// Dials an address now and for ever after.
+    pub fn add_peer(&mut self, address: Address) {
+        self.membership.add_bootstrap(address);
+    }
+
+    /// Says goodbye to everybody. Nothing is dialled or written from now on.
+    pub fn leave(&mut self) {
+        self.stopping = true;
+        for (link, _) in self.links.all() {
+            let text = "the node is stopping".to_owned();
+            self.outbox.now(Effect::Disconnect(link, Reason::Leaving, text));
+        }
+    }
+
+    fn frame(&mut self, id: LinkId, bytes: &Bytes, now: Now) {
+        self.counters.frames_received += 1;
+        let Some(link) = self.links.get_mut(id) else { return };
+        link.heard = now.time();
+        if link.suspect {
+            link.suspect = false;
+            link.probe = None;
+        }
+        let frame = match Frame::decode(bytes) {
+            Ok(frame) => frame,
+            Err(error) => return self.fault(id, &format!("sent no frame: {error}"), now),
+        };
+        match frame {
+            Frame::Hello(hello) => self.hello(id, *hello, now),
+            // Before the hello nobody is there. On a link that lost it, silence ends it.
+            _ if !self.links.is_greeted(id) => {}
+            Frame::Compare(compare) => self.compare(id, &compare, now),
+            Frame::Fetch(fetch) => self.fetch(id, fetch),
+            Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
+            Frame::Peers(profiles) => self.peers(id, profiles, now),
+            Frame::PeersWanted => self.hand_out_peers(id),
+            Frame::Ping(ping) => self.ping(id, &ping, now),
+            Frame::Pong(pong) => self.pong(id, &pong, now),
+            Frame::Push(records) => self.pushed(id, records, now),
+            Frame::Records(records) => self.records(id, records, now),
+            Frame::Summary(summary) => self.summary_heard(id, summary, now),
+        }
+    }
+
+    /// Ends a link whose peer broke the protocol, and keeps away from it for a while.
+    fn fault(&mut self, id: LinkId, what: &str, now: Now) {
+        let Some(peer) = self.links.get(id).map(|link| link.peer) else { return };
+        self.counters.refused += 1;
+        self.outbox.now(Effect::Report(Event::Refused(Some(peer), what.to_owned())));
+        let wait_ms = self.config.redial_max_ms;
+        self.hang_up(id, Reason::Misbehaved, what, wait_ms, now);
+    }
+
+    /// Closes a link from our side.
+    fn hang_up(&mut self, id: LinkId, reason: Reason, why: &str, wait_ms: u64, now: Now) {
+        let text: String = why.chars().take(100).collect();
+        self.outbox.now(Effect::Disconnect(id, reason, text));
+        self.link_gone(id, why, wait_ms, now);
+    }
+
+    fn congested(&mut self, id: LinkId, frames: u64) {
+        self.counters.dropped += frames;
+        // What was lost is found by a comparison.
+        if let Some(link) = self.links.get_mut(id) {
+            link.told = None;
+            link.theirs = None;
+            link.ask.reset();
+        }
+    }
+
+    fn ticket(&mut self) -> TicketId {
+        self.tickets += 1;
+        TicketId(self.tickets)
+    }
+
+    fn mark_changed(&mut self, now: Now) {
+        let last = now.time();
+        let first = self.changed.map_or(last, |changed| changed.first);
+        self.changed = Some(Changed { first, last });
+    }
+}
+
+/// What we say of ourselves: the operator's addresses, or those that links have shown.
+fn profile_of(config: &Config, local_ips: &BTreeSet<IpAddr>) -> Content {
+    let mut addresses = config.public.clone();
+    if let Some(port) = config.door_port {
+        let mut ips: Vec<&IpAddr> = local_ips.iter().collect();
+        ips.sort_by_key(|ip| ip.is_loopback());
+        let urls = ips.iter().map(|ip| match ip {
+            IpAddr::V4(ip) => format!("http://{ip}:{port}"),
+            IpAddr::V6(ip) => format!("http://[{ip}]:{port}"),
+        });
+        addresses.extend(urls.filter_map(|url| url.parse().ok()));
+    }
+    addresses.truncate(wire::limits::ADDRESSES_MAX);
+    Content::Profile(Profile {
+        addresses,
+        agent: config.agent.clone(),
+        capabilities: vec!["gossip/1".to_owned(), "state/1".to_owned()],
+    })
+}

@@ -1,0 +1,207 @@
+//! Links come and go: hello, who stays when two nodes dialled each other, peer exchange.
+
+use std::net::IpAddr;
+
+use wire::{Address, Frame, Goodbye, Hello, Reason, Signed, limits};
+
+use super::{Engine, profile_of};
+use crate::doors::is_public;
+use crate::intake::{Arrival, Source, Spread};
+use crate::links::Greeting;
+use crate::{Connected, Direction, Effect, Event, LinkId, Now};
+
+impl Engine {
+    pub(super) fn connected(&mut self, connected: &Connected, now: Now) {
+        if let Some(address) = &connected.dialled {
+            self.membership.dial_answered(address, connected.peer, now);
+            self.doors.answered_otherwise(address);
+        }
+        self.links.open(connected, now.time());
+        if self.stopping || connected.peer == self.me {
+            let why = if self.stopping { "the node is stopping" } else { "this is the same node" };
+            return self.hang_up(connected.link, Reason::Leaving, why, 0, now);
+        }
+        self.learn_own_address(connected, now);
+        let hello = Hello {
+            version: wire::PROTOCOL_VERSION,
+            network: self.config.network,
+            session: self.session,
+            agent: self.config.agent.clone(),
+            capabilities: vec!["gossip/1".to_owned(), "state/1".to_owned()],
+            time_ms: now.unix_ms,
+            profile: self.profile.signed.clone(),
+            summary: self.sets.summary(),
+        };
+        if let Some(link) = self.links.get_mut(connected.link) {
+            link.told = Some(hello.summary);
+        }
+        self.outbox.send(connected.link, &Frame::Hello(Box::new(hello)));
+    }
+
+    pub(super) fn hello(&mut self, id: LinkId, hello: Hello, now: Now) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        let peer = link.peer;
+        if link.greeting.is_some() || hello.profile.author != peer {
+            return self.fault(id, "a hello that is not its own", now);
+        }
+        link.skew_ms = Some(difference(hello.time_ms, now.unix_ms));
+        let far_ms = self.config.redial_max_ms;
+        if hello.version != wire::PROTOCOL_VERSION {
+            let why =
+                format!("speaks version {}, we speak {}", hello.version, wire::PROTOCOL_VERSION);
+            return self.hang_up(id, Reason::Version, &why, far_ms, now);
+        }
+        if hello.network != self.config.network {
+            return self.hang_up(
+                id,
+                Reason::WrongNetwork,
+                "belongs to another network",
+                far_ms,
+                now,
+            );
+        }
+        if let Some(other) = self.links.of(&peer) {
+            let loser = self.loser(other, id, hello.session);
+            self.hang_up(loser, Reason::Duplicate, "another link to the same node stays", 0, now);
+            if loser == id {
+                return;
+            }
+        } else if self.config.links_max <= self.links.greeted_len() {
+            self.hand_out_peers(id);
+            return self.hang_up(id, Reason::Busy, "no free place for a link", far_ms, now);
+        }
+        self.welcome(id, hello, now);
+    }
+
+    fn welcome(&mut self, id: LinkId, hello: Hello, now: Now) {
+        let Hello { session, agent, profile, summary, .. } = hello;
+        self.links.greet(id, Greeting { session, agent });
+        let Some(link) = self.links.get(id) else { return };
+        let (peer, direction, dialled) = (link.peer, link.direction, link.dialled.clone());
+        let skew_ms = link.skew_ms.unwrap_or(0);
+        if let Some(row) = self.membership.linked(peer, dialled.as_ref(), now) {
+            self.outbox.batch().book.push(row);
+        }
+        self.outbox.now(Effect::Report(Event::LinkUp(peer, direction, dialled)));
+        if limits::CLOCK_AHEAD_MS_MAX < skew_ms.unsigned_abs() {
+            self.outbox.now(Effect::Report(Event::ClockSkew(peer, skew_ms)));
+        }
+        self.arrive_profile(id, profile, Spread::Push, now);
+        self.hand_out_peers(id);
+        self.summary_heard(id, summary, now);
+    }
+
+    /// Decides which of two links to one peer goes. Both ends come to the same answer: the link
+    /// stays that the smaller id dialled; but one of an earlier run of the peer is dead.
+    fn loser(&self, old: LinkId, new: LinkId, session: u64) -> LinkId {
+        let (Some(old_link), Some(new_link)) = (self.links.get(old), self.links.get(new)) else {
+            return new;
+        };
+        let same_run = old_link.greeting.as_ref().is_some_and(|it| it.session == session);
+        if !same_run {
+            return old;
+        }
+        let keeps = if self.me < old_link.peer { Direction::Outbound } else { Direction::Inbound };
+        if old_link.direction != keeps && new_link.direction == keeps { old } else { new }
+    }
+
+    pub(super) fn disconnected(&mut self, id: LinkId, why: &str, now: Now) {
+        let wait_ms = self.random.jitter(self.config.redial_ms);
+        self.link_gone(id, why, wait_ms, now);
+    }
+
+    pub(super) fn goodbye(&mut self, id: LinkId, goodbye: Goodbye, now: Now) {
+        let Goodbye { reason, text } = goodbye;
+        let far_ms = self.config.redial_max_ms;
+        let wait_ms = match reason {
+            Reason::Duplicate | Reason::Silent | Reason::Unspecified => self.config.redial_ms,
+            Reason::Leaving => self.config.redial_ms.saturating_mul(4),
+            Reason::Rotated => self.config.rotate_ms,
+            Reason::Busy => far_ms / 4,
+            Reason::Misbehaved | Reason::Version | Reason::WrongNetwork => far_ms,
+        };
+        let wait_ms = self.random.jitter(wait_ms);
+        let why = format!("said goodbye: {text}");
+        self.hang_up(id, Reason::Unspecified, &why, wait_ms, now);
+    }
+
+    /// Forgets a link, from whichever side it ended.
+    pub(super) fn link_gone(&mut self, id: LinkId, why: &str, wait_ms: u64, now: Now) {
+        let Some((link, stood)) = self.links.close(id) else { return };
+        if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
+            self.fetching = None;
+        }
+        if !stood {
+            if self.links.of(&link.peer).is_none() {
+                self.membership.unlinked(link.peer, why, wait_ms, now);
+            }
+            return;
+        }
+        self.membership.unlinked(link.peer, why, wait_ms, now);
+        self.outbox.now(Effect::Report(Event::LinkDown(link.peer, why.to_owned())));
+        if self.links.greeted_len() == 0 {
+            self.membership.hurry(&mut self.random, now);
+        }
+    }
+
+    pub(super) fn dial_failed(&mut self, address: &Address, why: &str, now: Now) {
+        let alone = self.links.greeted_len() == 0;
+        self.membership.dial_failed(address, why, alone, &mut self.random, now);
+        self.doors.failed(address, why, now);
+        self.outbox.now(Effect::Report(Event::DialFailed(address.clone(), why.to_owned())));
+    }
+
+    pub(super) fn peers(&mut self, id: LinkId, profiles: Vec<Signed>, now: Now) {
+        for profile in profiles {
+            self.arrive_profile(id, profile, Spread::Quiet, now);
+        }
+    }
+
+    pub(super) fn hand_out_peers(&mut self, id: LinkId) {
+        let Some(link) = self.links.get(id) else { return };
+        let profiles = self.membership.sample(&link.peer, limits::PEERS_MAX);
+        if !profiles.is_empty() {
+            self.outbox.send(id, &Frame::Peers(profiles));
+        }
+    }
+
+    fn arrive_profile(&mut self, id: LinkId, profile: Signed, spread: Spread, now: Now) {
+        match profile.open() {
+            Ok(opened) => {
+                let source = Source::Link(id);
+                let (ttl, hops) = (self.config.ttl, 0);
+                self.arrive(Arrival { opened, ttl, hops, spread, source }, now);
+            }
+            Err(error) => self.fault(id, &format!("sent no profile: {error}"), now),
+        }
+    }
+
+    /// Where a link reached us, peers beside that one can reach us too.
+    fn learn_own_address(&mut self, connected: &Connected, now: Now) {
+        let (local, remote) =
+            (connected.local_ip.to_canonical(), connected.remote_ip.to_canonical());
+        let near = scope(local) == scope(remote) && !local.is_unspecified();
+        let room = self.local_ips.len() < limits::ADDRESSES_MAX;
+        if self.config.door_port.is_none() || !near || !room || !self.local_ips.insert(local) {
+            return;
+        }
+        self.profile = self.author.seal(profile_of(&self.config, &self.local_ips), 0, now);
+        self.outbox.batch().author = Some(self.author.clock());
+        self.spread_own_profile();
+    }
+}
+
+/// How far an address reaches: the same machine, the same site, the internet.
+fn scope(ip: IpAddr) -> u8 {
+    match (ip.is_loopback(), is_public(ip)) {
+        (true, _) => 0,
+        (false, false) => 1,
+        (false, true) => 2,
+    }
+}
+
+/// Returns `theirs - ours` in milliseconds.
+pub(super) fn difference(theirs_ms: u64, ours_ms: u64) -> i64 {
+    let wide = i128::from(theirs_ms) - i128::from(ours_ms);
+    i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX })
+}

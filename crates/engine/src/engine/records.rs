@@ -1,0 +1,257 @@
+//! What enters, and where it goes from there.
+
+use wire::{Carried, Content, NodeId, Opened, Record, RecordId, Refusal, limits};
+
+use super::Engine;
+use crate::intake::{Arrival, Pending, Source, Spread};
+use crate::outbox::When;
+use crate::sets::{Place, Standing};
+use crate::{Accepted, DoorAnswer, Effect, Event, LinkId, Now};
+
+impl Engine {
+    /// Writes records of ours. They are on disk before anybody hears of them. The caller has
+    /// checked labels and sizes.
+    pub fn write(&mut self, contents: Vec<(Content, u64)>, now: Now) -> Vec<RecordId> {
+        let links = self.links.greeted_ids();
+        let (mut ids, mut pushes) = (Vec::new(), Vec::new());
+        for (content, life_ms) in contents {
+            let opened = self.author.seal(content, life_ms, now);
+            ids.push(opened.id);
+            let Some(place) = Place::of(&opened.id, &opened.signed.author, &opened.record) else {
+                continue;
+            };
+            let (ttl, hops) = (self.config.ttl, 0);
+            let carried = Carried { signed: opened.signed.clone(), ttl, hops };
+            self.enter(&place, opened, &carried, None, now);
+            pushes.push((carried, links.clone()));
+        }
+        self.counters.pushed += (pushes.len() * links.len()) as u64;
+        self.outbox.batch().author = Some(self.author.clock());
+        self.outbox.push(When::OnDisk, pushes);
+        ids
+    }
+
+    pub(super) fn pushed(&mut self, id: LinkId, records: Vec<Carried>, now: Now) {
+        for Carried { signed, ttl, hops } in records {
+            let source = Source::Link(id);
+            match signed.open() {
+                Ok(opened) => {
+                    if matches!(opened.record.content, Content::Message(_)) {
+                        self.counters.messages_received += 1;
+                    }
+                    self.arrive(Arrival { opened, ttl, hops, spread: Spread::Push, source }, now);
+                }
+                Err(error) => return self.fault(id, &format!("sent no record: {error}"), now),
+            }
+        }
+    }
+
+    /// Takes a copy of a record as far as it goes without a signature check.
+    pub(super) fn arrive(&mut self, arrival: Arrival, now: Now) {
+        let id = arrival.opened.id;
+        if let Err(refusal) = self.intake.check(&arrival, &self.config, now) {
+            return self.refuse(&arrival.opened, arrival.source, refusal);
+        }
+        let (author, record) = (arrival.opened.signed.author, &arrival.opened.record);
+        let place = Place::of(&id, &author, record);
+        let standing = match &place {
+            Some(place) => self.sets.standing(place, &arrival.opened),
+            None if self.membership.is_news(&author, record.created) => Standing::New,
+            None => Standing::Held,
+        };
+        match standing {
+            Standing::New => {}
+            Standing::Held | Standing::Stale => return self.duplicate(arrival.source),
+            Standing::NoRoom => {
+                return self.refuse(&arrival.opened, arrival.source, Refusal::NoRoom);
+            }
+        }
+        if self.intake.join(&arrival) {
+            return self.duplicate(arrival.source);
+        }
+        let (signed, source) = (arrival.opened.signed.clone(), arrival.source);
+        if self.intake.add(arrival, place) {
+            self.outbox.verify(id, signed);
+        } else {
+            self.counters.dropped += 1;
+            self.answer(source, DoorAnswer::Busy, When::AtOnce);
+        }
+    }
+
+    pub(super) fn verified(&mut self, verdicts: Vec<(RecordId, bool)>, now: Now) {
+        let mut pushes = Vec::new();
+        for (id, genuine) in verdicts {
+            self.counters.verified += 1;
+            let Some(pending) = self.intake.take(&id) else { continue };
+            if genuine {
+                pushes.extend(self.admit(pending, now));
+            } else {
+                self.reject(pending, now);
+            }
+        }
+        self.outbox.push(When::AtOnce, pushes);
+        self.go_on_fetching();
+    }
+
+    /// Lets a genuine record in. Returns to whom it is pushed on.
+    fn admit(&mut self, pending: Pending, now: Now) -> Option<(Carried, Vec<LinkId>)> {
+        let Pending { opened, place, ttl, hops, spread, sources, .. } = pending;
+        let carried = Carried { signed: opened.signed.clone(), ttl, hops };
+        self.author.observe(opened.record.created);
+        let standing = place.as_ref().map(|place| self.sets.standing(place, &opened));
+        let doors = sources.iter().copied();
+        match standing {
+            None => self.learn(&opened, now),
+            Some(Standing::New) => {
+                doors.for_each(|door| self.answer(door, DoorAnswer::Accepted, When::OnDisk));
+                let from = self.first_link(&sources);
+                let place = place.as_ref()?;
+                self.enter(place, opened, &carried, from, now);
+                self.made_progress(&sources);
+            }
+            Some(Standing::Held | Standing::Stale) => {
+                doors.for_each(|door| self.answer(door, DoorAnswer::Duplicate, When::AtOnce));
+                return None;
+            }
+            Some(Standing::NoRoom) => {
+                let answer = DoorAnswer::Refused(Refusal::NoRoom);
+                doors.for_each(|door| self.answer(door, answer, When::AtOnce));
+                return None;
+            }
+        }
+        let onward = spread == Spread::Push && 0 < ttl;
+        onward.then(|| self.onward(carried, &sources))
+    }
+
+    /// Puts a record of an entry or message in its place, writes it down and reports it.
+    fn enter(
+        &mut self,
+        place: &Place,
+        opened: Opened,
+        carried: &Carried,
+        from: Option<NodeId>,
+        now: Now,
+    ) {
+        self.counters.accepted += 1;
+        self.wanted.remove(&place.key);
+        let keep = self.sets.insert(place, &opened);
+        let dropped = self.sets.evict();
+        let batch = self.outbox.batch();
+        batch.keep.push(keep);
+        batch.drop.extend(dropped);
+        self.mark_changed(now);
+        // A message is told at once; an entry only when a reader would find it.
+        let when = match &opened.record.content {
+            Content::Message(_) if from.is_some() => When::AtOnce,
+            Content::Entry(_) | Content::Message(_) | Content::Profile(_) => When::OnDisk,
+        };
+        if self.is_first_of_bridged(&opened.record, now) {
+            self.push_to_doors(&opened, carried, now);
+            let Opened { id, record, .. } = opened;
+            let accepted = Accepted { id, carried: carried.clone(), record, from };
+            self.outbox.effect(when, Effect::Report(Event::Accepted(Box::new(accepted))));
+        }
+    }
+
+    fn learn(&mut self, opened: &Opened, now: Now) {
+        let author = opened.signed.author;
+        let is_new = !self.membership.known().contains_key(&author);
+        let Some((mut row, gone)) = self.membership.learn(opened) else { return };
+        self.counters.discovered += u64::from(is_new);
+        if let Some(link) = self.links.of(&author).and_then(|id| self.links.get(id)) {
+            // Its hello came before its profile was checked.
+            let dialled = link.dialled.clone();
+            row = self.membership.linked(author, dialled.as_ref(), now).unwrap_or(row);
+        }
+        let batch = self.outbox.batch();
+        batch.book.push(row);
+        batch.book_drop.extend(gone);
+    }
+
+    fn onward(&mut self, carried: Carried, sources: &[Source]) -> (Carried, Vec<LinkId>) {
+        let links = self.links.greeted_ids();
+        let others = links.into_iter().filter(|id| !sources.contains(&Source::Link(*id)));
+        let mut chosen = self.random.pick(others.collect(), self.config.fanout);
+        chosen.sort_unstable();
+        self.counters.pushed += chosen.len() as u64;
+        let (ttl, hops) = (carried.ttl.saturating_sub(1), carried.hops.saturating_add(1));
+        (Carried { ttl, hops, ..carried }, chosen)
+    }
+
+    pub(super) fn spread_own_profile(&mut self) {
+        let carried =
+            Carried { signed: self.profile.signed.clone(), ttl: self.config.ttl, hops: 0 };
+        let links = self.links.greeted_ids();
+        if !links.is_empty() {
+            self.outbox.push(When::AtOnce, vec![(carried, links)]);
+        }
+    }
+
+    /// A false signature: honest nodes check before they pass on, so the sender is at fault.
+    fn reject(&mut self, pending: Pending, now: Now) {
+        for source in &pending.sources {
+            match source {
+                Source::Door(_) => {
+                    let answer = DoorAnswer::Refused(Refusal::BadSignature);
+                    self.counters.refused += 1;
+                    self.answer(*source, answer, When::AtOnce);
+                }
+                Source::Link(id) => self.fault(*id, "sent a false signature", now),
+            }
+        }
+        for rival in pending.rivals {
+            self.arrive(rival, now);
+        }
+    }
+
+    fn refuse(&mut self, opened: &Opened, source: Source, refusal: Refusal) {
+        self.counters.refused += 1;
+        let from = match source {
+            Source::Door(_) => None,
+            Source::Link(id) => self.links.get(id).map(|link| link.peer),
+        };
+        let author = opened.signed.author;
+        let what = format!("record {:?} of {author:?}: {refusal}", opened.id);
+        self.outbox.now(Effect::Report(Event::Refused(from, what)));
+        self.answer(source, DoorAnswer::Refused(refusal), When::AtOnce);
+    }
+
+    fn duplicate(&mut self, source: Source) {
+        self.counters.duplicates += 1;
+        self.answer(source, DoorAnswer::Duplicate, When::AtOnce);
+    }
+
+    fn answer(&mut self, source: Source, answer: DoorAnswer, when: When) {
+        if let Source::Door(ticket) = source {
+            self.outbox.effect(when, Effect::AnswerDoor(ticket, answer));
+        }
+    }
+
+    fn first_link(&self, sources: &[Source]) -> Option<NodeId> {
+        sources.iter().find_map(|source| match source {
+            Source::Door(_) => None,
+            Source::Link(id) => self.links.get(*id).map(|link| link.peer),
+        })
+    }
+
+    /// Whether new entries at this many new places would fit, for callers that write.
+    pub fn fits(&self, entries: usize) -> bool {
+        self.sets.fits(entries)
+    }
+
+    /// How far our clock is from our peers' median, where that is too far to write: milliseconds.
+    pub fn clock_off_ms(&self) -> Option<i64> {
+        let skew_ms = self.links.skew_ms()?;
+        (limits::CLOCK_AHEAD_MS_MAX < skew_ms.unsigned_abs()).then_some(skew_ms)
+    }
+
+    /// Says whether a record was not already delivered as somebody else's copy of one unsigned
+    /// message.
+    fn is_first_of_bridged(&mut self, record: &Record, now: Now) -> bool {
+        let Content::Message(message) = &record.content else { return true };
+        let Some(bridged) = &message.bridged else { return true };
+        let first = !self.doors.has_seen(&bridged.message_id);
+        self.doors.saw(&bridged.message_id, now);
+        first
+    }
+}

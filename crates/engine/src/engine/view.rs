@@ -1,0 +1,155 @@
+//! What the operator sees.
+
+use std::collections::BTreeSet;
+
+use wire::{Address, Content, NodeId};
+
+use super::Engine;
+use crate::membership::Known;
+use crate::{Config, Now, PeerState, PeerStatus, Status};
+
+impl Engine {
+    /// Returns the settings the engine runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns how the node is.
+    pub fn status(&self) -> Status {
+        let ours = self.sets.summary();
+        let agreeing = self
+            .links
+            .greeted()
+            .filter(|(_, link)| link.theirs.is_some_and(|theirs| theirs.state == ours.state));
+        Status {
+            node: self.me,
+            network: self.config.network,
+            addresses: self.own_addresses(),
+            state: ours.state,
+            state_version: self.sets.version(),
+            messages: ours.messages,
+            links: self.links.greeted_len(),
+            agreeing: agreeing.count(),
+            known: self.membership.known().len() + self.unanswered().count(),
+            doors: self.doors.healthy_len(),
+            clock_skew_ms: self.links.skew_ms(),
+            pending: self.intake.len(),
+            counters: self.counters,
+        }
+    }
+
+    /// Returns everybody we know of: nodes, addresses nobody answered at yet, design-A nodes.
+    pub fn peer_list(&self, now: Now) -> Vec<PeerStatus> {
+        let known = self.membership.known();
+        let mut peers: Vec<PeerStatus> =
+            known.iter().map(|(node, known)| self.node_status(*node, known, now)).collect();
+        // A link whose profile is still being checked.
+        let unknown = self.links.greeted().filter(|(_, link)| !known.contains_key(&link.peer));
+        let unknown: Vec<NodeId> = unknown.map(|(_, link)| link.peer).collect();
+        peers.extend(unknown.into_iter().map(|node| self.link_status(node, PeerStatus::empty())));
+        peers.extend(self.unanswered().map(|(address, retry)| PeerStatus {
+            addresses: vec![address.clone()],
+            state: if self.membership.is_dialling(address) {
+                PeerState::Connecting
+            } else if 0 < retry.failures {
+                PeerState::Unreachable
+            } else {
+                PeerState::Known
+            },
+            why: retry.why.clone(),
+            next_dial_ms: Some(retry.at.0.saturating_sub(now.mono_ms)),
+            ..PeerStatus::empty()
+        }));
+        peers.extend(self.doors.all().iter().map(|(address, door)| PeerStatus {
+            name: Some(door.name.clone()),
+            addresses: vec![address.clone()],
+            state: if door.healthy { PeerState::Door } else { PeerState::Unreachable },
+            rtt_ms: door.rtt_ms,
+            heard_ms: door.heard_ms,
+            state_root: wire::Digest::from_hex(&door.root),
+            why: door.why.clone(),
+            ..PeerStatus::empty()
+        }));
+        peers
+    }
+
+    pub(super) fn own_addresses(&self) -> Vec<Address> {
+        match &self.profile.record.content {
+            Content::Profile(profile) => profile.addresses.clone(),
+            Content::Entry(_) | Content::Message(_) => Vec::new(),
+        }
+    }
+
+    /// Operator's addresses at which no known node answered.
+    fn unanswered(&self) -> impl Iterator<Item = (&Address, &crate::membership::Retry)> {
+        let mut taken: BTreeSet<&Address> = self.doors.all().keys().collect();
+        taken.extend(self.membership.known().values().flat_map(|known| &known.reached));
+        let open = self.membership.bootstrap().iter();
+        open.filter(move |(address, it)| {
+            let known = it
+                .node
+                .is_some_and(|node| node == self.me || self.membership.known().contains_key(&node));
+            !known && !taken.contains(address)
+        })
+        .map(|(address, it)| (address, &it.retry))
+    }
+
+    fn node_status(&self, node: NodeId, known: &Known, now: Now) -> PeerStatus {
+        let dialling = known.address().is_some_and(|it| self.membership.is_dialling(&it));
+        let state = match (dialling, known.retry.failures) {
+            (true, _) => PeerState::Connecting,
+            (false, 0) => PeerState::Known,
+            (false, _) => PeerState::Unreachable,
+        };
+        let next_dial_ms = known.address().map(|_| known.retry.at.0.saturating_sub(now.mono_ms));
+        let why = match &known.retry.why {
+            None if known.address().is_none() => Some("has no address: it dials us".to_owned()),
+            why => why.clone(),
+        };
+        let status = PeerStatus {
+            addresses: known.addresses.clone(),
+            state,
+            heard_ms: known.heard_ms,
+            agent: known.agent.clone(),
+            why,
+            next_dial_ms,
+            ..PeerStatus::empty()
+        };
+        self.link_status(node, status)
+    }
+
+    fn link_status(&self, node: NodeId, status: PeerStatus) -> PeerStatus {
+        let status = PeerStatus { node: Some(node), ..status };
+        let Some(link) = self.links.of(&node).and_then(|id| self.links.get(id)) else {
+            return status;
+        };
+        PeerStatus {
+            state: if link.suspect { PeerState::Suspect } else { PeerState::Connected },
+            direction: Some(link.direction),
+            rtt_ms: link.rtt_ms,
+            state_root: link.theirs.map(|theirs| theirs.state.root),
+            agent: link.greeting.as_ref().map_or(status.agent, |it| it.agent.clone()),
+            why: None,
+            next_dial_ms: None,
+            ..status
+        }
+    }
+}
+
+impl PeerStatus {
+    fn empty() -> Self {
+        Self {
+            node: None,
+            name: None,
+            addresses: Vec::new(),
+            state: PeerState::Known,
+            direction: None,
+            rtt_ms: None,
+            heard_ms: 0,
+            state_root: None,
+            agent: String::new(),
+            why: None,
+            next_dial_ms: None,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Records on their way in: each is checked once, however many copies come.
+//!
+//! Order of checks (docs/protocol.md, INTAKE): size, network, time, duplicate, room, signature,
+//! meaning. A record counts as known only once its signature was right, so that a copy with a
+//! false signature cannot keep the true one out. Bound: `pending_max` records; one more from a
+//! peer is left to a later comparison.
+
+use std::collections::BTreeMap;
+
+use wire::{Content, Opened, RecordId, Refusal, limits};
+
+use crate::sets::{Place, hour_of};
+use crate::{Config, LinkId, Now, TicketId};
+
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pending: BTreeMap<RecordId, Pending>,
+    pending_max: usize,
+    body_bytes_max: usize,
+}
+
+/// A record whose signature is being checked.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) opened: Opened,
+    pub(crate) place: Option<Place>,
+    pub(crate) ttl: u8,
+    pub(crate) hops: u8,
+    pub(crate) spread: Spread,
+    /// Who sent copies, the first of them first.
+    pub(crate) sources: Vec<Source>,
+    /// Copies with another signature, should this one be wrong.
+    pub(crate) rivals: Vec<Arrival>,
+}
+
+/// A copy of a record as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) opened: Opened,
+    pub(crate) ttl: u8,
+    pub(crate) hops: u8,
+    pub(crate) spread: Spread,
+    pub(crate) source: Source,
+}
+
+/// Where a copy came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    Door(TicketId),
+    Link(LinkId),
+}
+
+/// What happens once it is in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Spread {
+    /// It is new: on to random links.
+    Push,
+    /// We were behind: neighbours compare.
+    Quiet,
+}
+
+impl Intake {
+    pub(crate) fn new(config: &Config) -> Self {
+        let (pending_max, body_bytes_max) = (config.pending_max, config.body_bytes_max);
+        Self { pending: BTreeMap::new(), pending_max, body_bytes_max }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.pending_max / 2 <= self.pending.len()
+    }
+
+    /// Checks what needs no signature and no memory.
+    pub(crate) fn check(
+        &self,
+        arrival: &Arrival,
+        config: &Config,
+        now: Now,
+    ) -> Result<(), Refusal> {
+        let record = &arrival.opened.record;
+        if self.body_bytes_max < arrival.opened.signed.body.len() {
+            return Err(Refusal::TooLarge);
+        }
+        if record.network != config.network {
+            return Err(Refusal::WrongNetwork);
+        }
+        if now.unix_ms + limits::CLOCK_AHEAD_MS_MAX < record.created.ms() {
+            return Err(Refusal::Future);
+        }
+        let Content::Message(_) = record.content else { return Ok(()) };
+        if limits::MESSAGE_LIFE_MS_MAX < record.expires_ms.saturating_sub(record.created.ms()) {
+            return Err(Refusal::LivesTooLong);
+        }
+        // Between nodes whole hours count; a stranger at the door is told to the millisecond.
+        let late = match arrival.source {
+            Source::Door(_) => record.expires_ms <= now.unix_ms,
+            Source::Link(_) => hour_of(record.expires_ms) < hour_of(now.unix_ms),
+        };
+        if late { Err(Refusal::Expired) } else { Ok(()) }
+    }
+
+    /// Joins a copy to the one being checked. Says whether there is one.
+    pub(crate) fn join(&mut self, arrival: &Arrival) -> bool {
+        let Some(pending) = self.pending.get_mut(&arrival.opened.id) else { return false };
+        if pending.opened.signed.signature != arrival.opened.signed.signature {
+            if pending.rivals.len() < RIVALS_MAX {
+                pending.rivals.push(arrival.clone());
+            }
+        } else if pending.sources.len() < SOURCES_MAX {
+            pending.sources.push(arrival.source);
+        }
+        true
+    }
+
+    /// Takes a record in whose signature is to be checked; false where there is no room.
+    pub(crate) fn add(&mut self, arrival: Arrival, place: Option<Place>) -> bool {
+        if self.pending_max <= self.pending.len() {
+            return false;
+        }
+        let Arrival { opened, ttl, hops, spread, source } = arrival;
+        let id = opened.id;
+        let sources = vec![source];
+        let pending = Pending { opened, place, ttl, hops, spread, sources, rivals: Vec::new() };
+        self.pending.insert(id, pending);
+        true
+    }
+
+    /// Takes out a record whose signature was checked.
+    pub(crate) fn take(&mut self, id: &RecordId) -> Option<Pending> {
+        self.pending.remove(id)
+    }
+}
+
+/// Links of one record remembered, so that it is not pushed back to them.
+const SOURCES_MAX: usize = 64;
+/// Copies with differing signatures kept for one record.
+const RIVALS_MAX: usize = 4;

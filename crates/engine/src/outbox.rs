@@ -1,0 +1,109 @@
+//! Effects in the order in which they must happen.
+//!
+//! What does not wait comes first; then everything to be written, as one batch; then what may only
+//! happen once that is on disk.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use wire::{Carried, Frame, RecordId, Signed, limits};
+
+use crate::{Batch, Effect, LinkId};
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    first: Vec<Effect>,
+    verify: Vec<(RecordId, Signed)>,
+    batch: Batch,
+    last: Vec<Effect>,
+    /// Frames sent since the last drain.
+    pub(crate) frames: u64,
+}
+
+/// Whether an effect waits for the disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum When {
+    AtOnce,
+    OnDisk,
+}
+
+impl Outbox {
+    pub(crate) fn effect(&mut self, when: When, effect: Effect) {
+        match when {
+            When::AtOnce => self.first.push(effect),
+            When::OnDisk => self.last.push(effect),
+        }
+    }
+
+    pub(crate) fn now(&mut self, effect: Effect) {
+        self.first.push(effect);
+    }
+
+    pub(crate) fn send(&mut self, link: LinkId, frame: &Frame) {
+        self.send_bytes(When::AtOnce, link, Bytes::from(frame.encode()));
+    }
+
+    pub(crate) fn verify(&mut self, id: RecordId, signed: Signed) {
+        self.verify.push((id, signed));
+    }
+
+    pub(crate) fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// Sends records to links; those that go to the same links share frames.
+    pub(crate) fn push(&mut self, when: When, records: Vec<(Carried, Vec<LinkId>)>) {
+        let mut groups: BTreeMap<Vec<LinkId>, Vec<Carried>> = BTreeMap::new();
+        for (carried, links) in records {
+            groups.entry(links).or_default().push(carried);
+        }
+        for (links, records) in groups {
+            for frame in into_frames(records, |carried| carried.signed.size(), Frame::Push) {
+                let bytes = Bytes::from(frame.encode());
+                links.iter().for_each(|link| self.send_bytes(when, *link, bytes.clone()));
+            }
+        }
+    }
+
+    /// Takes everything, in order.
+    pub(crate) fn drain(&mut self) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.first);
+        if !self.verify.is_empty() {
+            effects.push(Effect::Verify(std::mem::take(&mut self.verify)));
+        }
+        if self.batch != Batch::default() {
+            effects.push(Effect::Persist(std::mem::take(&mut self.batch)));
+        }
+        effects.append(&mut self.last);
+        effects
+    }
+
+    fn send_bytes(&mut self, when: When, link: LinkId, bytes: Bytes) {
+        self.frames += 1;
+        self.effect(when, Effect::Send(link, bytes));
+    }
+}
+
+/// Cuts a list into frames of bounded size.
+pub(crate) fn into_frames<T>(
+    items: Vec<T>,
+    size: impl Fn(&T) -> usize,
+    frame: impl Fn(Vec<T>) -> Frame,
+) -> Vec<Frame> {
+    let (mut frames, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for item in items {
+        let more = size(&item);
+        let full = limits::RECORDS_BYTES_TARGET < bytes + more
+            || limits::RECORDS_PER_FRAME_MAX <= part.len();
+        if full && !part.is_empty() {
+            frames.push(frame(std::mem::take(&mut part)));
+            bytes = 0;
+        }
+        bytes += more;
+        part.push(item);
+    }
+    if !part.is_empty() {
+        frames.push(frame(part));
+    }
+    frames
+}

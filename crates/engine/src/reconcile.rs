@@ -1,0 +1,137 @@
+//! How two nodes find what one lacks: a walk down both maps, range by range.
+//!
+//! Every step is an answer to one frame and leaves nothing behind, so a lost frame costs a later
+//! walk and nothing else. A range is described by subtree hashes or by all its items; what
+//! differs is described in turn, what only the other side has is fetched (docs/protocol.md,
+//! WALK). Range fingerprints are collision-resistant hashes, never sums.
+
+use std::collections::BTreeMap;
+
+use merkle::{Map, Part, Prefix};
+use wire::{Digest, Item, Range, Subtree, View};
+
+/// What follows from a peer's views.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Outcome {
+    /// Our views of what differs.
+    pub(crate) ranges: Vec<Range>,
+    /// Items only the peer has, or has otherwise.
+    pub(crate) keys: Vec<Digest>,
+    /// Prefixes under which only the peer has anything.
+    pub(crate) prefixes: Vec<Prefix>,
+}
+
+/// Describes everything: the first step of a walk.
+pub(crate) fn whole(map: &Map) -> Range {
+    describe(map, &Prefix::ALL)
+}
+
+/// Compares a peer's views with our map.
+pub(crate) fn compare(map: &Map, ranges: &[Range]) -> Outcome {
+    let mut outcome = Outcome::default();
+    for range in ranges {
+        let prefix = Prefix::new(&range.prefix, range.bits);
+        match &range.view {
+            View::Items(items) => outcome.items(map, &prefix, items, range.answer),
+            View::Subtrees(subtrees) => outcome.subtrees(map, &prefix, subtrees),
+        }
+    }
+    outcome.ranges.truncate(RANGES_ANSWERED_MAX);
+    outcome
+}
+
+impl Outcome {
+    fn subtrees(&mut self, map: &Map, prefix: &Prefix, subtrees: &[Subtree]) {
+        let mut theirs: Vec<Prefix> = Vec::new();
+        for subtree in subtrees {
+            let under = Prefix::new(&subtree.prefix, subtree.bits);
+            if !prefix.includes(&under) {
+                continue;
+            }
+            theirs.push(under);
+            match map.part(&under) {
+                None => self.prefixes.push(under),
+                Some(part) if part.hash == subtree.hash => {}
+                Some(_) => self.ranges.push(describe(map, &under)),
+            }
+        }
+        self.offer(map, prefix, &theirs);
+    }
+
+    fn items(&mut self, map: &Map, prefix: &Prefix, items: &[Item], answer: bool) {
+        let items = items.iter().filter(|item| prefix.covers(&item.key));
+        let theirs: BTreeMap<Digest, Digest> = items.map(|item| (item.key, item.value)).collect();
+        let mine = |key: &Digest| map.get(key).map(|leaf| leaf.value);
+        let differing: Vec<Digest> = theirs
+            .iter()
+            .filter(|(key, value)| mine(key) != Some(**value))
+            .map(|(key, _)| *key)
+            .collect();
+        self.keys.extend(&differing);
+        let count = map.part(prefix).map_or(0, |part| part.count);
+        if answer || count == 0 {
+            return;
+        }
+        if ITEMS_ANSWERED_MAX < count {
+            let keys: Vec<Prefix> = theirs.keys().map(|key| Prefix::new(key, 256)).collect();
+            self.offer(map, prefix, &keys);
+            let held = differing.iter().map(|key| Prefix::new(key, 256));
+            self.ranges.extend(
+                held.filter(|key| map.part(key).is_some())
+                    .map(|key| Range { answer: true, ..describe(map, &key) }),
+            );
+            return;
+        }
+        let leaves = map.leaves(prefix, None, usize::MAX);
+        if leaves.iter().any(|leaf| theirs.get(&leaf.key) != Some(&leaf.value)) {
+            let items = leaves.iter().map(|leaf| Item { key: leaf.key, value: leaf.value });
+            self.ranges.push(Range {
+                prefix: *prefix.key(),
+                bits: prefix.bits(),
+                view: View::Items(items.collect()),
+                answer: true,
+            });
+        }
+    }
+
+    /// Offers what we have under a prefix and outside of everything the peer named there.
+    fn offer(&mut self, map: &Map, prefix: &Prefix, theirs: &[Prefix]) {
+        let mut open: Vec<Part> = map.part(prefix).into_iter().collect();
+        while let Some(part) = open.pop() {
+            if theirs.iter().any(|it| it.includes(&part.prefix)) {
+                continue;
+            }
+            if theirs.iter().any(|it| part.prefix.includes(it)) {
+                open.extend(map.parts(&part.prefix, 2).into_iter().rev());
+                continue;
+            }
+            let view = View::Subtrees(vec![subtree(&part)]);
+            let (prefix, bits) = (*part.prefix.key(), part.prefix.bits());
+            self.ranges.push(Range { prefix, bits, view, answer: false });
+        }
+    }
+}
+
+fn describe(map: &Map, prefix: &Prefix) -> Range {
+    let count = map.part(prefix).map_or(0, |part| part.count);
+    let view = if count <= ITEMS_MAX {
+        let leaves = map.leaves(prefix, None, usize::MAX);
+        View::Items(leaves.iter().map(|it| Item { key: it.key, value: it.value }).collect())
+    } else {
+        View::Subtrees(map.parts(prefix, PARTS).iter().map(subtree).collect())
+    };
+    Range { prefix: *prefix.key(), bits: prefix.bits(), view, answer: false }
+}
+
+fn subtree(part: &Part) -> Subtree {
+    Subtree { prefix: *part.prefix.key(), bits: part.prefix.bits(), hash: part.hash }
+}
+
+/// Ranges with at most so many items are described by their items: 32 x 68 bytes.
+const ITEMS_MAX: u64 = 32;
+/// Larger ranges are cut into so many subtrees, about 70 bytes each: 4 bits of depth per step.
+const PARTS: usize = 16;
+/// Up to so many items of ours are listed in answer to a list.
+const ITEMS_ANSWERED_MAX: u64 = 128;
+/// Ranges described in answer to one frame; the rest is left to a later walk.
+const RANGES_ANSWERED_MAX: usize = 256;

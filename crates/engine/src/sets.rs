@@ -1,0 +1,207 @@
+//! What we hold: the state and the messages, and which record wins.
+//!
+//! Every rule here looks at one record and the one that stands in its place, so the outcome does
+//! not depend on the order in which records came (docs/protocol.md, STATE). Invariant: a record is
+//! held exactly if its place in its map names it.
+
+use merkle::{Leaf, Map, Prefix};
+use wire::{Content, Digest, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Summary};
+
+use crate::{Config, Drop, Keep, Kept, Label};
+
+#[derive(Debug)]
+pub(crate) struct Sets {
+    state: Map,
+    messages: Map,
+    /// Messages at or below this place had to make room and do not come back.
+    floor: Option<Digest>,
+    messages_max: u64,
+    entries_max: u64,
+    /// Times the state changed.
+    version: u64,
+}
+
+/// What a record would be to us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    /// We hold it.
+    Held,
+    /// It is new and would enter.
+    New,
+    /// There is no room for it.
+    NoRoom,
+    /// A newer record stands in its place.
+    Stale,
+}
+
+impl Sets {
+    pub(crate) fn new(config: &Config, kept: &[Kept]) -> Self {
+        let mut sets = Self {
+            state: Map::default(),
+            messages: Map::default(),
+            floor: None,
+            messages_max: config.messages_max as u64,
+            entries_max: config.entries_max as u64,
+            version: 0,
+        };
+        for item in kept {
+            let leaf = Leaf { key: item.key, value: item.id, stamp: item.created.0 };
+            sets.map_mut(item.set).insert(leaf);
+        }
+        sets
+    }
+
+    pub(crate) fn map(&self, set: Set) -> &Map {
+        match set {
+            Set::State => &self.state,
+            Set::Messages => &self.messages,
+        }
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let of = |map: &Map| SetSummary { root: map.root(), count: map.len() };
+        Summary { state: of(&self.state), messages: of(&self.messages), answer_wanted: false }
+    }
+
+    /// Says what a record would be to us. Profiles are no part of a set.
+    pub(crate) fn standing(&self, place: &Place, record: &Opened) -> Standing {
+        let map = self.map(place.set);
+        match map.get(&place.key) {
+            Some(leaf) if leaf.value == record.id => Standing::Held,
+            Some(leaf) if (record.record.created, record.id) < (Hlc(leaf.stamp), leaf.value) => {
+                Standing::Stale
+            }
+            Some(_) => Standing::New,
+            None => self.room(place),
+        }
+    }
+
+    /// Lets a new record in and says what to write. The caller asked [`Sets::standing`] first.
+    pub(crate) fn insert(&mut self, place: &Place, opened: &Opened) -> Keep {
+        let leaf = Leaf { key: place.key, value: opened.id, stamp: opened.record.created.0 };
+        let replaced = self.map_mut(place.set).insert(leaf);
+        if place.set == Set::State {
+            self.version += 1;
+        }
+        Keep {
+            set: place.set,
+            key: place.key,
+            id: opened.id,
+            created: opened.record.created,
+            expires_ms: opened.record.expires_ms,
+            signed: opened.signed.clone(),
+            replaces: replaced.map(|leaf| leaf.value),
+            label: label(&opened.record),
+        }
+    }
+
+    /// Returns messages that have had their hour, at most `max` at once, and forgets them.
+    pub(crate) fn expire(&mut self, unix_ms: u64, max: usize) -> Vec<Drop> {
+        let hour = hour_of(unix_ms);
+        let old = self.messages.leaves(&Prefix::ALL, None, max);
+        let old = old.into_iter().take_while(|leaf| bucket(&leaf.key) < hour);
+        old.map(|leaf| self.forget(leaf)).collect()
+    }
+
+    /// Returns messages that must make room: those that expire first.
+    pub(crate) fn evict(&mut self) -> Vec<Drop> {
+        let excess = self.messages.len().saturating_sub(self.messages_max);
+        let first =
+            self.messages.leaves(&Prefix::ALL, None, usize::try_from(excess).unwrap_or(usize::MAX));
+        first
+            .into_iter()
+            .map(|leaf| {
+                self.floor = Some(leaf.key);
+                self.forget(leaf)
+            })
+            .collect()
+    }
+
+    /// Says whether an item of a peer's messages is none of our business any more.
+    pub(crate) fn is_past(&self, set: Set, key: &Digest, unix_ms: u64) -> bool {
+        let below_floor = self.floor.is_some_and(|floor| *key <= floor);
+        set == Set::Messages && (below_floor || bucket(key) < hour_of(unix_ms))
+    }
+
+    /// Says whether another entry at a new place would fit.
+    pub(crate) fn fits(&self, more: usize) -> bool {
+        self.state.len() + more as u64 <= self.entries_max
+    }
+
+    fn room(&self, place: &Place) -> Standing {
+        let full = match place.set {
+            Set::State => !self.fits(1),
+            Set::Messages => self.floor.is_some_and(|floor| place.key <= floor),
+        };
+        if full { Standing::NoRoom } else { Standing::New }
+    }
+
+    fn forget(&mut self, leaf: Leaf) -> Drop {
+        self.messages.remove(&leaf.key);
+        Drop { set: Set::Messages, key: leaf.key, id: leaf.value }
+    }
+
+    fn map_mut(&mut self, set: Set) -> &mut Map {
+        match set {
+            Set::State => &mut self.state,
+            Set::Messages => &mut self.messages,
+        }
+    }
+}
+
+/// Where a record stands: `tag (8) | bucket (4) | hash (20)`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) set: Set,
+    pub(crate) key: Digest,
+}
+
+impl Place {
+    /// Returns the place of an entry or message; a profile has none.
+    pub(crate) fn of(id: &RecordId, author: &NodeId, record: &Record) -> Option<Self> {
+        match &record.content {
+            Content::Entry(entry) => {
+                let tag = Digest::of("trellis-collection-v1", &[entry.collection.as_bytes()]);
+                let name = Digest::of("trellis-name-v1", &[entry.name.as_bytes()]);
+                let hash =
+                    Digest::of("trellis-entry-place-v1", &[&tag.0, author.as_bytes(), &name.0]);
+                Some(Self { set: Set::State, key: join(&tag, 0, &hash) })
+            }
+            Content::Message(_) => {
+                let tag = Digest(*b"messages\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+                Some(Self { set: Set::Messages, key: join(&tag, hour_of(record.expires_ms), id) })
+            }
+            Content::Profile(_) => None,
+        }
+    }
+}
+
+fn join(tag: &Digest, bucket: u32, hash: &Digest) -> Digest {
+    let mut key = Digest::default();
+    key.0[..8].copy_from_slice(&tag.0[..8]);
+    key.0[8..12].copy_from_slice(&bucket.to_be_bytes());
+    key.0[12..].copy_from_slice(&hash.0[..20]);
+    key
+}
+
+fn bucket(key: &Digest) -> u32 {
+    u32::from_be_bytes([key.0[8], key.0[9], key.0[10], key.0[11]])
+}
+
+/// The hour in which a moment lies. A message is kept to the end of the hour in which it expires:
+/// expiry is by whole hours, so that all nodes drop the same messages together.
+pub(crate) fn hour_of(unix_ms: u64) -> u32 {
+    u32::try_from(unix_ms / HOUR_MS).unwrap_or(u32::MAX)
+}
+
+fn label(record: &Record) -> Option<Label> {
+    let Content::Entry(entry) = &record.content else { return None };
+    let (collection, name) = (entry.collection.clone(), entry.name.clone());
+    Some(Label { collection, name, deleted: entry.value.is_none() })
+}
+
+const HOUR_MS: u64 = 3_600_000;

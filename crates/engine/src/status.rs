@@ -1,0 +1,111 @@
+//! How a node is and whom it knows, for its operator.
+
+use wire::{Address, Digest, NetworkId, NodeId, SetSummary};
+
+use crate::Direction;
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// Its id.
+    pub node: NodeId,
+    /// Its network.
+    pub network: NetworkId,
+    /// Where it can be reached, best first.
+    pub addresses: Vec<Address>,
+    /// The state.
+    pub state: SetSummary,
+    /// Times the state changed since the start.
+    pub state_version: u64,
+    /// The messages.
+    pub messages: SetSummary,
+    /// Links that have said hello.
+    pub links: usize,
+    /// Linked peers whose last summary shows our state root.
+    pub agreeing: usize,
+    /// Nodes in the address book and addresses nobody answered at yet, ourselves excluded.
+    pub known: usize,
+    /// Design-A nodes that answer.
+    pub doors: usize,
+    /// Median clock difference to our peers, milliseconds, positive where they are ahead.
+    pub clock_skew_ms: Option<i64>,
+    /// Signatures waiting to be checked.
+    pub pending: usize,
+    /// Counters since the start.
+    pub counters: Counters,
+}
+
+/// What happened since the start.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counters {
+    /// Records that entered.
+    pub accepted: u64,
+    /// Copies of records we had, or of older versions of them.
+    pub duplicates: u64,
+    /// Signatures checked.
+    pub verified: u64,
+    /// Records and frames refused.
+    pub refused: u64,
+    /// Frames that did not fit a link's queue, and records that did not fit the intake.
+    pub dropped: u64,
+    /// Frames sent.
+    pub frames_sent: u64,
+    /// Frames received.
+    pub frames_received: u64,
+    /// Copies of records pushed to links and doors.
+    pub pushed: u64,
+    /// Records sent because somebody asked.
+    pub repaired: u64,
+    /// Walks begun.
+    pub compared: u64,
+    /// Nodes discovered.
+    pub discovered: u64,
+    /// Design-A health checks made.
+    pub door_checks: u64,
+    /// Messages received from links and doors.
+    pub messages_received: u64,
+}
+
+/// What we know of one peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerStatus {
+    /// Its id; `None` for a design-A node or an address nobody answered at yet.
+    pub node: Option<NodeId>,
+    /// What it calls itself, for design-A nodes.
+    pub name: Option<String>,
+    /// Where it is, best first.
+    pub addresses: Vec<Address>,
+    /// How it stands.
+    pub state: PeerState,
+    /// Who opened the link.
+    pub direction: Option<Direction>,
+    /// Last measured round trip, milliseconds.
+    pub rtt_ms: Option<u64>,
+    /// When it was last heard, unix milliseconds; 0 for never.
+    pub heard_ms: u64,
+    /// The root it told us last.
+    pub state_root: Option<Digest>,
+    /// Program and version.
+    pub agent: String,
+    /// Why it is not linked, and what comes next.
+    pub why: Option<String>,
+    /// Milliseconds until it is dialled again.
+    pub next_dial_ms: Option<u64>,
+}
+
+/// How a peer stands with us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PeerState {
+    /// A link is being opened.
+    Connecting,
+    /// Linked, both sides have said hello.
+    Connected,
+    /// A design-A node that answers at its door.
+    Door,
+    /// Known, not linked.
+    Known,
+    /// Linked, but silent for too long.
+    Suspect,
+    /// Known, and the last try failed.
+    Unreachable,
+}

@@ -1,0 +1,160 @@
+//! The switchboard between the engine and what operators ask of it.
+
+use engine::{Engine, Now, Snapshot, Time};
+use wire::{Content, Entry, Identity, Message, WireError, limits};
+
+use crate::{Answer, Command, CommandError, CommandId, Draft, Publication};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// An operator asks.
+    Command(CommandId, Command),
+    /// The network or the store speaks.
+    Net(engine::Input),
+}
+
+/// Something the shell must do, in the order given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Answer an operator.
+    Answer(CommandId, Answer),
+    /// Do something for the protocol.
+    Net(engine::Effect),
+}
+
+/// How a node behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The protocol's settings.
+    pub engine: engine::Config,
+    /// The longest life of a message of ours, milliseconds (default 30 days).
+    pub message_life_ms_max: u64,
+}
+
+/// One node: the protocol and the applications on it.
+#[derive(Debug)]
+pub struct Node {
+    engine: Engine,
+    message_life_ms_max: u64,
+    stopping: bool,
+}
+
+impl Config {
+    /// The defaults around an engine's settings.
+    pub fn new(engine: engine::Config) -> Self {
+        Self { engine, message_life_ms_max: limits::MESSAGE_LIFE_MS_MAX }
+    }
+}
+
+impl Node {
+    /// Wakes up with what was kept; `seed` is the only randomness it will ever have.
+    pub fn new(
+        config: Config,
+        identity: Identity,
+        kept: Snapshot,
+        seed: [u8; 32],
+        now: Now,
+    ) -> Self {
+        let message_life_ms_max = config.message_life_ms_max.min(limits::MESSAGE_LIFE_MS_MAX);
+        let engine = Engine::new(config.engine, identity, kept, seed, now);
+        Self { engine, message_life_ms_max, stopping: false }
+    }
+
+    /// Advances by one input; perform the effects in order.
+    pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        match input {
+            Input::Command(id, command) => {
+                let answer = self.command(command, now);
+                let effects = self.engine.drain().into_iter().map(Effect::Net);
+                // Last, so that it waits for what is to be written.
+                effects.chain([Effect::Answer(id, answer)]).collect()
+            }
+            Input::Net(input) => {
+                self.engine.handle(input, now).into_iter().map(Effect::Net).collect()
+            }
+        }
+    }
+
+    /// Returns when [`engine::Input::Tick`] is due, on the monotonic clock.
+    pub fn deadline(&self) -> Option<Time> {
+        self.engine.deadline()
+    }
+
+    /// Returns the engine, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn command(&mut self, command: Command, now: Now) -> Answer {
+        match command {
+            Command::AddPeer(address) => {
+                self.engine.add_peer(address);
+                Answer::Done
+            }
+            Command::Leave => {
+                self.stopping = true;
+                self.engine.leave();
+                Answer::Done
+            }
+            Command::Peers => Answer::Peers(self.engine.peer_list(now)),
+            Command::Publish(publication) => {
+                self.publish(publication, now).unwrap_or_else(Answer::Refused)
+            }
+            Command::Put(drafts) => self.put(drafts, now).unwrap_or_else(Answer::Refused),
+            Command::Status => Answer::Status(Box::new(self.engine.status())),
+        }
+    }
+
+    fn publish(&mut self, publication: Publication, now: Now) -> Result<Answer, CommandError> {
+        self.may_write()?;
+        let Publication { topic, kind, payload, reply_to, life_ms } = publication;
+        if life_ms == 0 || self.message_life_ms_max < life_ms {
+            return Err(CommandError::Life(self.message_life_ms_max));
+        }
+        let message = Message { kind, reply_to, ..Message::new(topic, payload) };
+        message.check()?;
+        self.check_size(message.topic.len() + message.payload.len())?;
+        let links = self.engine.status().links;
+        let ids = self.engine.write(vec![(Content::Message(message), life_ms)], now);
+        Ok(Answer::Published { id: ids[0], links })
+    }
+
+    fn put(&mut self, drafts: Vec<Draft>, now: Now) -> Result<Answer, CommandError> {
+        self.may_write()?;
+        let mut contents = Vec::with_capacity(drafts.len());
+        for Draft { collection, name, value } in drafts {
+            let entry = Entry { collection, name, value };
+            entry.check()?;
+            let value = entry.value.as_ref().map_or(0, bytes::Bytes::len);
+            self.check_size(entry.collection.len() + entry.name.len() + value)?;
+            contents.push((Content::Entry(entry), 0));
+        }
+        if !self.engine.fits(contents.len()) {
+            return Err(CommandError::Full(self.engine.config().entries_max));
+        }
+        Ok(Answer::Written(self.engine.write(contents, now)))
+    }
+
+    fn may_write(&self) -> Result<(), CommandError> {
+        if self.stopping {
+            return Err(CommandError::Stopping);
+        }
+        // Peers would refuse what we write, and newer facts of ours would lose to older ones.
+        match self.engine.clock_off_ms() {
+            Some(skew_ms) => Err(CommandError::Clock(-skew_ms / 1_000)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_size(&self, content: usize) -> Result<(), CommandError> {
+        let (size, max) = (content + HEAD_BYTES, self.engine.config().body_bytes_max);
+        if size <= max {
+            return Ok(());
+        }
+        Err(CommandError::Bad(WireError::TooLarge { what: "the record", size, max }))
+    }
+}
+
+/// What a record needs beside its content, at most.
+const HEAD_BYTES: usize = 160;
