@@ -8,7 +8,7 @@ mod file;
 mod tables;
 mod view;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use node::engine::{Batch, Snapshot};
@@ -16,7 +16,7 @@ use redb::ReadTransaction;
 use wire::{NetworkId, NodeId, RecordId, Signed};
 
 use crate::{Cursor, Found, Named, Query, Read, Store, StoreError};
-use file::StoreFile;
+pub(crate) use file::StoreFile;
 use tables::Tables;
 pub use tables::Verified;
 use view::View;
@@ -91,14 +91,14 @@ impl Read for StoreFile {
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
-        Ok(Arc::new(Frozen { txn: self.begin_read()?, path: self.path().to_owned() }))
+        Ok(Arc::new(Frozen { txn: Arc::new(self.begin_read()?), path: self.path().to_owned() }))
     }
 }
 
 /// One committed state, held.
 struct Frozen {
-    txn: ReadTransaction,
-    path: std::path::PathBuf,
+    txn: Arc<ReadTransaction>,
+    path: PathBuf,
 }
 
 impl Frozen {
@@ -127,6 +127,6 @@ impl Read for Frozen {
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
-        Err(StoreError::io(&self.path, std::io::Error::other("a snapshot has no snapshots")))
+        Ok(Arc::new(Self { txn: Arc::clone(&self.txn), path: self.path.clone() }))
     }
 }

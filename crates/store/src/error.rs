@@ -28,7 +28,9 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The world's fault: the disk failed. Nothing was changed, the previous state remains.
+    /// The world's fault: the disk failed. Nothing was acknowledged, and nothing is there by half:
+    /// the previous state remains, or, where only the last sync failed, the whole batch is there.
+    /// Applying it again is right in both cases.
     #[error("cannot use {}: {source}", path.display())]
     Io {
         /// The file or directory.

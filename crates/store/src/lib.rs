@@ -30,8 +30,9 @@ pub trait Store: Send {
     /// Reads what a node wakes up with: items without bytes, address book, author clock.
     fn load(&self) -> Result<Snapshot, StoreError>;
 
-    /// Writes all batches, in order, in one transaction. On return everything is on disk; on an
-    /// error nothing has changed, the previous state is readable, and a later call may succeed.
+    /// Writes all batches, in order, in one transaction. On return everything is on disk. On an
+    /// error nothing is there by half, what was there before is readable, and applying the same
+    /// batches again is right, as soon as the cause is gone.
     fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError>;
 
     /// Reads those of these records that are still there, in the order asked.

@@ -138,9 +138,9 @@ impl Contents {
 
     fn keep(&mut self, keep: &Keep) {
         let place = (keep.set, keep.key);
-        let stood = self.items.get(&place).map(|row| row.id);
-        for old in [stood, keep.replaces].into_iter().flatten().filter(|old| *old != keep.id) {
-            self.remove(&engine::Drop { set: keep.set, key: keep.key, id: old });
+        let stood = self.items.get(&place).map(|row| row.id).filter(|id| *id != keep.id);
+        if let Some(id) = stood {
+            self.remove(&engine::Drop { set: keep.set, key: keep.key, id });
         }
         self.records.insert(keep.id, keep.signed.clone());
         self.items.insert(place, ItemRow::of(keep));
@@ -151,11 +151,11 @@ impl Contents {
     }
 
     fn remove(&mut self, gone: &engine::Drop) {
-        self.records.remove(&gone.id);
         let place = (gone.set, gone.key);
         if self.items.get(&place).is_none_or(|row| row.id != gone.id) {
             return;
         }
+        self.records.remove(&gone.id);
         let name = self.items.remove(&place).and_then(|row| row.name);
         let Some(name) = name else { return };
         if self.names.get(&name).is_some_and(|row| row.id == gone.id) {

@@ -1,1 +1,83 @@
-//! Both stores keep the same promises.
+//! Both stores keep the same promises, and the disk keeps them when it fails.
+
+mod agree;
+mod cursor;
+mod faults;
+mod faulty;
+mod open;
+mod suite;
+
+use bytes::Bytes;
+use node::engine::{Batch, BookRow, Drop, Keep, Label};
+use wire::{
+    Content, Digest, Entry, Hlc, Message, NetworkId, NodeId, Profile, Record, RecordId, Set, Signed,
+};
+
+fn network() -> NetworkId {
+    Digest::of("test", &[b"network"])
+}
+
+fn author(number: u8) -> NodeId {
+    NodeId::from_bytes([number; 32])
+}
+
+/// A record of the set, unsigned: the store believes its callers.
+fn keep(content: Content, author: NodeId, created: u64, expires_ms: u64) -> Keep {
+    let created = Hlc(created);
+    let (set, key, label) = match &content {
+        Content::Entry(Entry { collection, name, value }) => {
+            let key = [collection.as_bytes(), &[0], name.as_bytes(), &[0], author.as_bytes()];
+            let (collection, name) = (collection.clone(), name.clone());
+            let label = Label { collection, name, deleted: value.is_none() };
+            (Set::State, Some(Digest::of("key", &key)), Some(label))
+        }
+        Content::Message(_) | Content::Profile(_) => (Set::Messages, None, None),
+    };
+    let record = Record { network: network(), seq: 1, created, expires_ms, content };
+    let signed = Signed { body: Bytes::from(record.encode()), author, signature: [7; 64] };
+    let id = signed.clone().open().unwrap().id;
+    Keep { set, key: key.unwrap_or(id), id, created, expires_ms, signed, replaces: None, label }
+}
+
+fn entry(collection: &str, name: &str, by: u8, created: u64, value: &str) -> Keep {
+    let (collection, name) = (collection.to_owned(), name.to_owned());
+    let value = Some(Bytes::copy_from_slice(value.as_bytes()));
+    keep(Content::Entry(Entry { collection, name, value }), author(by), created, 0)
+}
+
+fn deleted(collection: &str, name: &str, by: u8, created: u64) -> Keep {
+    let (collection, name) = (collection.to_owned(), name.to_owned());
+    keep(Content::Entry(Entry { collection, name, value: None }), author(by), created, 0)
+}
+
+fn message(text: &str, created: u64) -> Keep {
+    let content = Content::Message(Message::new("topic", text.to_owned()));
+    keep(content, author(1), created, 1 + created)
+}
+
+fn replacing(old: &Keep, new: Keep) -> Keep {
+    Keep { replaces: Some(old.id), ..new }
+}
+
+fn gone(keep: &Keep) -> Drop {
+    Drop { set: keep.set, key: keep.key, id: keep.id }
+}
+
+fn book_row(by: u8, reached: Option<&str>, heard_ms: u64) -> BookRow {
+    let profile = Profile { addresses: vec![], agent: "test".into(), capabilities: vec![] };
+    let profile = keep(Content::Profile(profile), author(by), heard_ms, 0).signed;
+    let reached = reached.map(|it| it.parse().unwrap());
+    BookRow { node: author(by), profile, reached, heard_ms }
+}
+
+fn keeps(keep: Vec<Keep>) -> Batch {
+    Batch { keep, ..Batch::default() }
+}
+
+fn drops(drop: Vec<Drop>) -> Batch {
+    Batch { drop, ..Batch::default() }
+}
+
+fn ids(keeps: &[&Keep]) -> Vec<RecordId> {
+    keeps.iter().map(|keep| keep.id).collect()
+}

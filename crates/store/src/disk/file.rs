@@ -47,7 +47,7 @@ impl StoreFile {
         network: NetworkId,
         open: impl Fn() -> Result<Database, redb::Error> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        let database = guarded(&open).map_err(|error| StoreError::database(&path, error))?;
+        let database = caught(&open).map_err(|error| StoreError::database(&path, error))?;
         adopt(&path, &database, network)?;
         Ok(Self { path, open: Box::new(open), database: RwLock::new(Some(database)) })
     }
@@ -64,7 +64,8 @@ impl StoreFile {
         let once = || {
             let guard = self.opened()?;
             let database = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
-            f(&database.begin_read()?)
+            let txn = database.begin_read()?;
+            caught(|| f(&txn))
         };
         let result = match once() {
             // A writer's fault has closed the file under us, or is about to.
@@ -93,7 +94,8 @@ impl StoreFile {
     ) -> Result<(), StoreError> {
         let once = || {
             let guard = self.opened()?;
-            write(guard.as_ref().ok_or(redb::Error::DatabaseClosed)?, &f)
+            let database = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
+            caught(|| write(database, &f))
         };
         let result = once();
         if let Err(error) = &result {
@@ -131,7 +133,7 @@ impl StoreFile {
         let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // First: two openings of one file exclude each other.
         *guard = None;
-        *guard = Some(guarded(&self.open)?);
+        *guard = Some(caught(&self.open)?);
         Ok(())
     }
 }
@@ -243,10 +245,6 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
-}
-
-fn guarded(open: &Opener) -> Result<Database, redb::Error> {
-    caught(open)
 }
 
 /// redb asserts on some damage that its checksums do not cover; to us that is damage too.

@@ -68,6 +68,8 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
+    /// What stood at the key goes, whatever the caller says it replaces: so no bytes are left
+    /// without a place, and no place without bytes.
     fn keep(&mut self, keep: &Keep) -> Result<(), redb::Error> {
         let row = ItemRow::of(keep);
         let key = rows::item_key(keep.set, keep.key);
@@ -79,9 +81,6 @@ impl<'txn> Tables<'txn> {
                 self.forget_name(&stood)?;
             }
         }
-        if let Some(replaced) = keep.replaces.filter(|it| *it != keep.id) {
-            self.records.remove(&replaced.0)?;
-        }
         self.records.insert(&keep.id.0, keep.signed.encode().as_slice())?;
         if let (Some(name), Some(label)) = (&row.name, &keep.label) {
             let (id, created, deleted) = (keep.id, keep.created, label.deleted);
@@ -92,11 +91,11 @@ impl<'txn> Tables<'txn> {
     }
 
     fn remove(&mut self, gone: &engine::Drop) -> Result<(), redb::Error> {
-        self.records.remove(&gone.id.0)?;
         let key = rows::item_key(gone.set, gone.key);
         let stands = self.items.get(&key)?.map(|it| item(it.value())).transpose()?;
         let Some(stands) = stands.filter(|it| it.id == gone.id) else { return Ok(()) };
         self.items.remove(&key)?;
+        self.records.remove(&gone.id.0)?;
         self.forget_name(&stands)
     }
 

@@ -129,6 +129,9 @@ impl View {
             }
         }
         self.load()?;
+        if self.records.len()? != self.items.len()? {
+            return Err(damaged("a record without its place"));
+        }
         Ok(Verified {
             items: self.items.len()?,
             records: self.records.len()?,

@@ -1,0 +1,106 @@
+//! Maps and file say the same at every step of any history.
+
+use node::engine::{AuthorClock, Batch, Keep};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use wire::Hlc;
+
+use super::{author, book_row, deleted, entry, gone, message, network};
+use crate::{DiskStore, MemoryStore, Query, Read, Store};
+
+/// Few names, authors and times, so that records meet.
+fn any_keep() -> impl Strategy<Value = Keep> {
+    let (names, times) = (0..6_u8, 1..5_u64);
+    (0..8_u8, names, 1..3_u8, times, any::<bool>()).prop_map(
+        |(kind, name, by, created, replaces)| {
+            let (collection, name) = (["c", "cc"][usize::from(name % 2)], format!("n{name}"));
+            let mut keep = match kind {
+                0 => deleted(collection, &name, by, created),
+                1 => message(&name, created),
+                _ => entry(collection, &name, by, created, "v"),
+            };
+            keep.replaces = replaces.then(|| entry(collection, &name, by, created - 1, "v").id);
+            keep
+        },
+    )
+}
+
+fn any_batch() -> impl Strategy<Value = Batch> {
+    let rows = vec((1..5_u8, 0..3_u64), 0..3);
+    let author_clock = proptest::option::of((0..9_u64, 0..9_u64));
+    (vec(any_keep(), 0..6), vec(any_keep(), 0..3), rows, vec(1..5_u8, 0..2), author_clock).prop_map(
+        |(keep, drop, rows, book_drop, clock)| Batch {
+            keep,
+            drop: drop.iter().map(gone).collect(),
+            book: rows
+                .into_iter()
+                .map(|(by, heard)| book_row(by, Some("http://h"), heard))
+                .collect(),
+            book_drop: book_drop.into_iter().map(author).collect(),
+            author: clock.map(|(seq, hlc)| AuthorClock { seq, hlc: Hlc(hlc) }),
+        },
+    )
+}
+
+fn queries() -> Vec<Query> {
+    let mut queries = Vec::new();
+    for collection in [None, Some("c"), Some("cc"), Some("x")] {
+        for prefix in ["", "n", "n1"] {
+            for by in [None, Some(author(1))] {
+                let (collection, prefix) = (collection.map(str::to_owned), prefix.to_owned());
+                queries.push(Query { collection, author: by, prefix, after: None, limit: 2 });
+            }
+        }
+    }
+    queries
+}
+
+/// Compares all that can be asked, following every page.
+fn compare(one: &dyn Store, other: &dyn Store) {
+    let (snapshot, theirs) = (one.load().unwrap(), other.load().unwrap());
+    assert_eq!(snapshot, theirs);
+    let ids: Vec<_> = snapshot.items.iter().map(|it| it.id).collect();
+    assert_eq!(one.records(&ids).unwrap(), other.records(&ids).unwrap());
+    let (one, other) = (one.reader(), other.reader());
+    for mut query in queries() {
+        loop {
+            let page = one.list(&query).unwrap();
+            assert_eq!(page, other.list(&query).unwrap(), "{query:?}");
+            query.after = page.1;
+            if query.after.is_none() {
+                break;
+            }
+        }
+    }
+    names(&*one, &*other);
+}
+
+fn names(one: &dyn Read, other: &dyn Read) {
+    for name in 0..6 {
+        for by in [None, Some(author(1)), Some(author(2))] {
+            let (collection, name) = (["c", "cc"][name % 2], format!("n{name}"));
+            let find = |reader: &dyn Read| reader.entry(collection, &name, by).unwrap();
+            assert_eq!(find(one), find(other), "{collection} {name} {by:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_stores_agree_on_any_history(history in vec(vec(any_batch(), 1..3), 1..8)) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut memory = MemoryStore::default();
+        let mut disk = DiskStore::open(dir.path(), network()).unwrap();
+        for batches in &history {
+            memory.apply(batches).unwrap();
+            disk.apply(batches).unwrap();
+            compare(&memory, &disk);
+        }
+        drop(disk);
+        let disk = DiskStore::open(dir.path(), network()).unwrap();
+        compare(&memory, &disk);
+        disk.verify().unwrap();
+    }
+}

@@ -1,0 +1,191 @@
+//! Opening the wrong directory, or one that was hurt, says what to do and changes nothing.
+
+use std::fs;
+use std::path::Path;
+
+use redb::Database;
+
+use super::{entry, keeps, network};
+use crate::{DirLock, DiskStore, Holder, Store, StoreError};
+
+fn holder() -> Holder {
+    Holder { pid: 4123, version: "0.1.0".into(), since: "2026-11-21T10:02:11Z".into() }
+}
+
+fn make(dir: &Path, entries: usize) {
+    let mut store = DiskStore::open(dir, network()).unwrap();
+    let name = |number| format!("name {number}");
+    let keep = (0..entries).map(|it| entry("c", &name(it), 1, 1, "value")).collect();
+    store.apply(&[keeps(keep)]).unwrap();
+}
+
+fn fails(dir: &Path) -> StoreError {
+    match DiskStore::open(dir, network()) {
+        Ok(_) => panic!("it opened"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_second_process_is_told_who_has_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = DirLock::take(dir.path(), &holder()).unwrap();
+    let error = DirLock::take(dir.path(), &Holder { pid: 1, ..holder() }).unwrap_err();
+    let at = dir.path().display();
+    let expected = format!(
+        "directory {at} is in use by process 4123 (trellis 0.1.0, since 2026-11-21T10:02:11Z): \
+         use `trellis status --dir {at}`, or choose another --dir"
+    );
+    assert_eq!(error.to_string(), expected);
+    drop(first);
+    DirLock::take(dir.path(), &holder()).unwrap();
+}
+
+#[test]
+fn a_lock_file_of_a_dead_process_does_not_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("lock"), "pid 1\nversion 0.0.1\nsince ever\nand much more\n")
+        .unwrap();
+    let _lock = DirLock::take(dir.path(), &holder()).unwrap();
+    let text = fs::read_to_string(dir.path().join("lock")).unwrap();
+    assert_eq!(text, "pid 4123\nversion 0.1.0\nsince 2026-11-21T10:02:11Z\n");
+}
+
+#[test]
+fn a_second_opener_is_refused_even_without_the_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let _store = DiskStore::open(dir.path(), network()).unwrap();
+    let error = fails(dir.path());
+    assert!(matches!(error, StoreError::Locked { holder: None, .. }), "{error}");
+    assert!(error.to_string().contains("is in use by another process: use `trellis status"));
+}
+
+#[test]
+fn another_network_is_refused_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 1);
+    let before = fs::read(dir.path().join("store.redb")).unwrap();
+    let other = wire::Digest::of("test", &[b"another"]);
+    let error = DiskStore::open(dir.path(), other).unwrap_err();
+    assert!(matches!(error, StoreError::WrongNetwork { .. }), "{error}");
+    assert_eq!(fs::read(dir.path().join("store.redb")).unwrap(), before);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 1);
+    let file = dir.path().join("store.redb");
+    {
+        let database = Database::open(&file).unwrap();
+        let txn = database.begin_write().unwrap();
+        let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+        txn.open_table(meta).unwrap().insert("format", 2_u64.to_be_bytes().as_slice()).unwrap();
+        txn.commit().unwrap();
+    }
+    let before = fs::read(&file).unwrap();
+    let error = fails(dir.path());
+    assert!(matches!(error, StoreError::NewerFormat { found: 2, ours: 1, .. }), "{error}");
+    assert!(error.to_string().contains("was written by a newer trellis"));
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn unknown_tables_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 1);
+    let file = dir.path().join("store.redb");
+    let later = redb::TableDefinition::<u64, u64>::new("of a later version");
+    let database = Database::open(&file).unwrap();
+    let txn = database.begin_write().unwrap();
+    txn.open_table(later).unwrap().insert(1, 2).unwrap();
+    txn.commit().unwrap();
+    drop(database);
+    make(dir.path(), 2);
+    let database = Database::open(&file).unwrap();
+    let txn = redb::ReadableDatabase::begin_read(&database).unwrap();
+    assert_eq!(txn.open_table(later).unwrap().get(1).unwrap().unwrap().value(), 2);
+}
+
+#[test]
+fn a_file_in_place_of_the_directory_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    let error = fails(&file);
+    assert!(error.to_string().starts_with(&format!("cannot use {}: ", file.display())), "{error}");
+    assert!(DirLock::take(&file, &holder()).is_err());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn faults_of_the_system_are_sorted_by_what_one_can_do() {
+    use std::io::{Error, ErrorKind};
+    let sorted = |kind: ErrorKind| StoreError::io(Path::new("/d"), Error::from(kind)).to_string();
+    assert_eq!(
+        sorted(ErrorKind::StorageFull),
+        "the disk of /d is full: make room, then try again; nothing was changed"
+    );
+    let denied = sorted(ErrorKind::PermissionDenied);
+    assert!(
+        denied.starts_with("cannot write /d (") && denied.contains("another --dir"),
+        "{denied}"
+    );
+    let read_only = StoreError::io(Path::new("/d"), Error::from(ErrorKind::ReadOnlyFilesystem));
+    assert!(matches!(read_only, StoreError::ReadOnly { .. }));
+    let other = StoreError::io(Path::new("/d"), Error::from(ErrorKind::TimedOut));
+    assert!(matches!(other, StoreError::Io { .. }));
+}
+
+#[test]
+fn an_interrupted_creation_is_begun_afresh() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("store.redb.new"), "half a store").unwrap();
+    make(dir.path(), 1);
+    assert!(!dir.path().join("store.redb.new").exists());
+}
+
+/// Opens and reads everything; the only fault allowed is [`StoreError::Corrupt`].
+fn read_all(dir: &Path) -> Result<(), String> {
+    let read = || {
+        let store = DiskStore::open(dir, network())?;
+        store.load()?;
+        store.verify().map(|_| ())
+    };
+    match read() {
+        Ok(()) => Ok(()),
+        Err(error @ StoreError::Corrupt { .. }) => Err(error.to_string()),
+        Err(error) => panic!("not called damage: {error:?}"),
+    }
+}
+
+#[test]
+fn a_cut_file_is_called_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 200);
+    let file = dir.path().join("store.redb");
+    let whole = fs::read(&file).unwrap();
+    for length in [1, 100, 320, 4_095, 4_096, 10_000, 40_000, whole.len() / 2, whole.len() - 4_096]
+    {
+        fs::write(&file, &whole[..length]).unwrap();
+        let error = read_all(dir.path()).expect_err("it opened");
+        assert!(error.contains("move that file away and start again"), "{length}: {error}");
+    }
+    fs::write(&file, b"not a database, but long enough to be looked at. ".repeat(100)).unwrap();
+    read_all(dir.path()).unwrap_err();
+}
+
+#[test]
+fn torn_pages_are_called_damaged_or_do_not_matter() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 200);
+    let file = dir.path().join("store.redb");
+    let whole = fs::read(&file).unwrap();
+    for place in (0..whole.len()).step_by(4_096 + 512) {
+        let mut torn = whole.clone();
+        let end = whole.len().min(place + 512);
+        torn[place..end].iter_mut().for_each(|byte| *byte ^= 0xa5);
+        fs::write(&file, &torn).unwrap();
+        let _ = read_all(dir.path());
+    }
+}
