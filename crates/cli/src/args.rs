@@ -67,9 +67,9 @@ pub(crate) fn description() -> clap::Command {
 
 const EXAMPLES: &str = "\
 Examples:
-  trellis demo                                 five nodes on this machine that agree
-  trellis up --peer http://192.0.2.7:8880      one node, joined to another
-  trellis publish news '\"the bridge is open\"'  tell every node
-  trellis put well/3 '{\"litres\": 500}'         change the state of every node
+  trellis demo                                   five nodes on this machine that agree
+  trellis up --peer http://192.0.2.7:8880        one node, joined to another
+  trellis publish news '\"the bridge is open\"'   tell every node
+  trellis put well/3 '{\"litres\": 500}'          change the state of every node
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no node is running, 4 refused, 5 not found.";

@@ -70,7 +70,8 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
 fn place(global: &Global, output: Output) -> anyhow::Result<Place> {
     let directory = match &global.dir {
         Some(directory) => directory.clone(),
-        None => daemon::default_directory().context("name the node's directory with --dir DIR")?,
+        None => daemon::settings::default_directory()
+            .context("name the node's directory with --dir DIR")?,
     };
     Ok(Place { directory, output })
 }

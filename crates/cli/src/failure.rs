@@ -20,6 +20,11 @@ enum Kind {
 }
 
 impl Failure {
+    /// The exit code where no node is running.
+    pub(crate) const NO_DAEMON: u8 = 3;
+    /// The exit code where the arguments cannot be right.
+    pub(crate) const USAGE: u8 = 2;
+
     /// The arguments cannot be right (exit code 2).
     pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
         Self::of(Kind::Usage, message)
@@ -45,12 +50,20 @@ impl Failure {
         Self::of(Kind::Interrupted, message)
     }
 
+    /// Says more about an error and keeps its exit code.
+    pub(crate) fn with_code_of(error: &anyhow::Error, message: String) -> anyhow::Error {
+        match error.downcast_ref::<Self>() {
+            Some(failure) => Self::of(failure.kind, message),
+            None => anyhow::Error::msg(message),
+        }
+    }
+
     /// Returns the exit code of any error of this room.
     pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         match error.downcast_ref::<Self>().map(|failure| failure.kind) {
             None => 1,
-            Some(Kind::Usage) => 2,
-            Some(Kind::NoDaemon) => 3,
+            Some(Kind::Usage) => Self::USAGE,
+            Some(Kind::NoDaemon) => Self::NO_DAEMON,
             Some(Kind::Refused) => 4,
             Some(Kind::NotFound) => 5,
             Some(Kind::Interrupted) => 130,

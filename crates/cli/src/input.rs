@@ -29,7 +29,8 @@ pub(crate) fn life_s(text: &str) -> Result<u64, String> {
         "d" => 86_400,
         unit => return Err(format!("unknown unit {unit:?}: use s, m, h or d, for example 24h")),
     };
-    let number: u64 = digits.parse().map_err(|_| "use a number and s, m, h or d: 24h".to_owned())?;
+    let number: u64 =
+        digits.parse().map_err(|_| "use a number and s, m, h or d: 24h".to_owned())?;
     match number.checked_mul(unit_s) {
         Some(life) if life > 0 => Ok(life),
         Some(_) | None => Err("a message lives at least 1 s and at most 30d".to_owned()),
@@ -83,7 +84,9 @@ fn complaint(text: &str, source: Source, error: &serde_json::Error) -> String {
 }
 
 fn is_bare(text: &str) -> bool {
-    text.len() <= 200 && !text.contains(['"', '{', '[', '\'', '\\']) && !text.contains(char::is_control)
+    text.len() <= 200
+        && !text.contains(['"', '{', '[', '\'', '\\'])
+        && !text.contains(char::is_control)
 }
 
 /// The largest body a network can allow is 256 KiB; the node says what its own network allows.

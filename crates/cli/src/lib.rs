@@ -18,8 +18,8 @@ mod words;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-pub use client::Client;
-pub use demo::Lab;
+pub use client::{Answer, Client};
+pub use demo::{AIRPORTS, Lab, Lack, Sent};
 
 use failure::Failure;
 use output::Output;

@@ -9,7 +9,9 @@ use crate::words::{ago, printable, short_node};
 ///
 /// Several authors may use one name; without --author the newest of all is shown.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  trellis get well/3\n  trellis get airport/00M --collection airports")]
+#[command(
+    after_help = "Examples:\n  trellis get well/3\n  trellis get airport/00M --collection airports"
+)]
 pub(crate) struct Args {
     /// The entry's name
     name: String,

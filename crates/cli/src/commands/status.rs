@@ -31,7 +31,13 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ("peers", peers(status)),
         ("state", format!("root {}, {}", state.root, counted(state.entries, "entry", "entries"))),
         ("messages", format!("{} kept", counted(messages.count, "message", "messages"))),
-        ("records", format!("{} new, {} duplicate, {} refused", counters.accepted, counters.duplicates, counters.refused)),
+        (
+            "records",
+            format!(
+                "{} new, {} duplicate, {} refused",
+                counters.accepted, counters.duplicates, counters.refused
+            ),
+        ),
         ("door", status.http.clone().unwrap_or_else(|| "closed: outgoing links only".to_owned())),
     ]);
     if !status.addresses.is_empty() {

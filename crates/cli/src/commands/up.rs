@@ -1,0 +1,169 @@
+//! `trellis up`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use daemon::{Running, Settings};
+use serde_json::json;
+
+use super::Place;
+use super::config::environment;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::signals::Signals;
+use crate::words::counted;
+
+/// Run a node in the foreground, and make what it lacks: directory, key, data.
+///
+/// Peers reach it through its door (--http); you operate it through its API (--api), which
+/// `trellis status` and the others find by themselves. Ctrl-C leaves politely within 10 s; a second
+/// Ctrl-C stops at once. Every flag can stand in DIR/config.toml: see `trellis config show`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  trellis up
+  trellis up --peer http://192.0.2.7:8880 --peer http://192.0.2.8:8880
+  trellis up --dir /tmp/second --http 127.0.0.1:0 --api 127.0.0.1:0
+  trellis up --http none --peer http://192.0.2.7:8880     (outgoing links only)")]
+pub(crate) struct Args {
+    /// Where the door for peers listens, or none; port 0 means any [default: 0.0.0.0:8880]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// Where the operator's API listens [default: 127.0.0.1:8881]
+    #[arg(long, value_name = "ADDR")]
+    api: Option<String>,
+    /// Another node's door, dialled at the start and for ever after; may be repeated
+    #[arg(long, value_name = "URL")]
+    peer: Vec<String>,
+    /// The network file [default: DIR/network.toml, or the network "commons"]
+    #[arg(long, value_name = "FILE")]
+    network: Option<PathBuf>,
+    /// Where the door can be reached from outside, if this machine cannot know
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// What becomes of unsigned messages of design-A nodes [default: refuse]
+    #[arg(long, value_enum)]
+    unsigned: Option<Unsigned>,
+    /// What is logged: error, warn, info, debug, trace, or a filter [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// Where libp2p listens: only `none` for now, libp2p comes in a later version
+    #[arg(long, value_name = "MULTIADDR|none", value_parser = listen)]
+    listen: Vec<String>,
+}
+
+/// What becomes of messages without a signature.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Unsigned {
+    /// They are refused
+    Refuse,
+    /// They are carried on, marked as unproven
+    Relay,
+}
+
+pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let directory = std::path::absolute(&place.directory)?;
+    let settings = Settings::load(&directory, None, environment(), flags(args)?);
+    let settings = settings.map_err(|error| Failure::usage(error.to_string()))?;
+    settings.warnings.iter().for_each(|warning| place.output.note(warning));
+    daemon::telemetry::init(&settings.log_level, settings.log_format);
+    let asked_peers = settings.bootstrap.len();
+    let mut running = tokio::select! {
+        running = daemon::start(settings) => running?,
+        () = signals.next() => return Err(Failure::interrupted("stopped before it was up")),
+    };
+    announce(&running, asked_peers, place.output)?;
+    tokio::select! {
+        stopped = running.wait() => return stopped.context("the node stopped by itself"),
+        () = signals.next() => {}
+    }
+    leave(running, &mut signals, place.output).await
+}
+
+async fn leave(running: Running, signals: &mut Signals, output: Output) -> anyhow::Result<()> {
+    let patience_s = LEAVE_MAX.as_secs();
+    output.note(format_args!("leaving, at most {patience_s} s; Ctrl-C again stops at once"));
+    tokio::select! {
+        () = running.stop(LEAVE_MAX) => {
+            output.note("left");
+            Ok(())
+        }
+        () = signals.next() => Err(Failure::interrupted("stopped at once; nothing written is lost")),
+    }
+}
+
+fn announce(running: &Running, asked_peers: usize, output: Output) -> anyhow::Result<()> {
+    let (node, api) = (running.node_id().to_string(), running.api_url());
+    let (http, directory) = (running.http_url(), running.directory());
+    if output.is_json() {
+        output.document(&json!({
+            "schema": "trellis.up/1", "node": node, "directory": directory, "http": http,
+            "api": api, "pid": std::process::id(),
+        }))?;
+    }
+    let shown = directory.display();
+    let door = http.clone().unwrap_or_else(|| "closed: outgoing links only".to_owned());
+    output.note(format_args!("node       {node}"));
+    output.note(format_args!("directory  {shown}"));
+    output.note(format_args!("door       {door}   for peers"));
+    output.note(format_args!("api        {api}   for you, with the token in {shown}/token"));
+    match (asked_peers, http) {
+        (0, Some(http)) => output.note(format_args!(
+            "alone      on another machine: trellis up --peer {}",
+            http.replace("0.0.0.0", "THIS-MACHINE").replace("[::]", "THIS-MACHINE")
+        )),
+        (0, None) => {
+            output.note("alone      name a peer with --peer URL: nobody can dial this node")
+        }
+        (peers, _) => {
+            let peers = counted(peers as u64, "peer", "peers");
+            output.note(format_args!(
+                "peers      dialling {peers}, again and again until they answer"
+            ));
+        }
+    }
+    output.note(format_args!("try        trellis --dir {shown} status"));
+    output.note("stop       Ctrl-C");
+    Ok(())
+}
+
+/// Turns the flags into settings: key, value, name of the flag.
+fn flags(args: &Args) -> anyhow::Result<Vec<(String, String, String)>> {
+    let network = match &args.network {
+        None => None,
+        Some(file) => {
+            let file = std::path::absolute(file)?;
+            let text = file.to_str().context("the path of the network file is not UTF-8 text")?;
+            Some(text.to_owned())
+        }
+    };
+    let unsigned = args.unsigned.map(|unsigned| match unsigned {
+        Unsigned::Refuse => "refuse".to_owned(),
+        Unsigned::Relay => "relay".to_owned(),
+    });
+    let single = [
+        ("http.listen", args.http.clone(), "--http"),
+        ("api.listen", args.api.clone(), "--api"),
+        ("network.file", network, "--network"),
+        ("http.url", args.url.clone(), "--url"),
+        ("http.unsigned", unsigned, "--unsigned"),
+        ("log.level", args.log.clone(), "--log"),
+    ];
+    let peers = args.peer.iter().map(|peer| ("peers.bootstrap", Some(peer.clone()), "--peer"));
+    let given = single.into_iter().chain(peers);
+    let flags = given.filter_map(|(key, value, flag)| Some((key.into(), value?, flag.into())));
+    Ok(flags.collect())
+}
+
+fn listen(text: &str) -> Result<String, String> {
+    if text == "none" {
+        return Ok(text.to_owned());
+    }
+    Err("libp2p comes in a later version: leave --listen out or say none, and use --http"
+        .to_owned())
+}
+
+/// How long a polite end may take.
+const LEAVE_MAX: Duration = Duration::from_secs(10);

@@ -1,0 +1,6 @@
+//! The parts that need no node.
+
+mod help;
+mod input;
+mod sse;
+mod words;
