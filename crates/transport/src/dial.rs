@@ -86,7 +86,10 @@ async fn meet(
     };
     match result {
         Ok(met) => Ok(Found::Link(Box::new(Up { socket, met, origin }))),
-        Err(fault) => Err(fault.to_string()),
+        Err(fault) => {
+            fault.explain(&mut socket).await;
+            Err(fault.to_string())
+        }
     }
 }
 

@@ -27,3 +27,8 @@ pub use inbound::{
 };
 pub use traffic::{ByteCount, Handshakes, Traffic};
 pub use transport::Transport;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! What each path answers.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +23,7 @@ use wire::Refusal;
 use super::problem::{Code, Problem};
 use super::{Visit, shapes};
 use crate::link::{self, Origin, socket_config};
+use crate::traffic::add;
 use crate::{GossipAnswer, Inbound, Question, envelope};
 
 type Answer = Response<Full<Bytes>>;
@@ -33,7 +33,7 @@ pub(super) async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Ans
     visit.place.busy();
     let answer = match route(&visit, request).await {
         Ok(answer) => {
-            visit.shared.counters.requests_answered.fetch_add(1, Relaxed);
+            add(&visit.shared.counters.requests_answered, 1);
             answer
         }
         Err(problem) => {
@@ -208,7 +208,7 @@ async fn link(visit: Arc<Visit>, upgraded: OnUpgrade) {
     let met = tokio::select! {
         met = shared.ourselves.respond(&mut socket, deadline) => met,
         // Only a handshake makes room for others: a link never expires.
-        () = visit.place.expired() => return,
+        () = visit.place.expired() => return add(&shared.counters.connections_cut, 1),
         () = shared.stopping.cancelled() => return,
     };
     shared.counters.handshake(&met);
@@ -219,7 +219,10 @@ async fn link(visit: Arc<Visit>, upgraded: OnUpgrade) {
             let origin = Origin { dialled: None, remote_ip, local_ip };
             link::run(shared, socket, met, origin).await;
         }
-        Err(fault) => tracing::debug!(%remote_ip, %fault, "no link"),
+        Err(fault) => {
+            tracing::debug!(%remote_ip, %fault, "no link");
+            fault.explain(&mut socket).await;
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum Fault {
 }
 
 impl Ourselves {
-    /// Opens the channel as the side that dialled.
+    /// Opens the channel as the side that dialled. May be dropped.
     pub(crate) async fn initiate<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         socket: &mut WebSocketStream<S>,
@@ -59,11 +59,10 @@ impl Ourselves {
             say(socket, handshake.write(&self.proof())).await?;
             meet(peer, handshake)
         };
-        let result = timeout_at(deadline, steps).await.unwrap_or(Err(Fault::TimedOut));
-        refuse(socket, result).await
+        timeout_at(deadline, steps).await.unwrap_or(Err(Fault::TimedOut))
     }
 
-    /// Opens the channel as the side that was dialled.
+    /// Opens the channel as the side that was dialled. May be dropped.
     pub(crate) async fn respond<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         socket: &mut WebSocketStream<S>,
@@ -78,8 +77,7 @@ impl Ourselves {
             let peer = self.check(&mut handshake, &last)?;
             meet(peer, handshake)
         };
-        let result = timeout_at(deadline, steps).await.unwrap_or(Err(Fault::TimedOut));
-        refuse(socket, result).await
+        timeout_at(deadline, steps).await.unwrap_or(Err(Fault::TimedOut))
     }
 
     fn proof(&self) -> Vec<u8> {
@@ -124,6 +122,22 @@ impl Fault {
                 _ => 0,
             },
         }
+    }
+
+    /// Tells the peer why, where there is something to tell. Short; may be dropped.
+    pub(crate) async fn explain<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        socket: &mut WebSocketStream<S>,
+    ) {
+        let Some(code) = self.close_code() else { return };
+        let close = async {
+            if socket.send(close_message(code, &self.to_string())).await.is_ok() {
+                // Closing before the peer has read would reset the connection under the reason.
+                while let Some(Ok(_)) = socket.next().await {}
+            }
+        };
+        // The peer may be gone; then there is nobody to tell.
+        let _told = timeout(CLOSE_PATIENCE, close).await;
     }
 
     fn close_code(&self) -> Option<u16> {
@@ -182,26 +196,6 @@ async fn hear<S: AsyncRead + AsyncWrite + Unpin>(
             Some(Ok(Message::Close(None))) | None => return Err(ENDED),
         }
     }
-}
-
-/// Tells the peer why, where there is something to tell.
-async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut WebSocketStream<S>,
-    result: Result<Met, Fault>,
-) -> Result<Met, Fault> {
-    if let Err(fault) = &result
-        && let Some(code) = fault.close_code()
-    {
-        let close = async {
-            if socket.send(close_message(code, &fault.to_string())).await.is_ok() {
-                // Closing before the peer has read would reset the connection under the reason.
-                while let Some(Ok(_)) = socket.next().await {}
-            }
-        };
-        // The peer may be gone; then there is nobody to tell.
-        let _told = timeout(CLOSE_PATIENCE, close).await;
-    }
-    result
 }
 
 const NO_NOISE: Fault = Fault::Broken(Cow::Borrowed("what came is no Noise handshake"));

@@ -1,0 +1,12 @@
+//! What travels, what is refused, and what strangers can and cannot do. Real sockets on loopback.
+
+mod channel;
+mod corpora;
+mod door;
+mod envelope;
+mod handshakes;
+mod hostile;
+mod links;
+mod places;
+mod strangers;
+mod world;
