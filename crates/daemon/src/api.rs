@@ -1,4 +1,132 @@
 //! The operator's API: JSON over HTTP on loopback (docs/api.md).
 
+mod admit;
+mod body;
+mod convert;
+mod document;
 pub mod problem;
+mod routes;
+mod server;
 pub mod types;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use store::Read;
+use tokio::sync::watch;
+use transport::Transport;
+use wire::NodeId;
+
+pub use document::document;
+pub(crate) use server::serve;
+
+use crate::clock::Clock;
+use crate::commands::Commands;
+use crate::metrics::Metrics;
+use crate::network::Network;
+use crate::runtime::Condition;
+use admit::Gate;
+use problem::{Code, Problem};
+
+/// What every route may use.
+pub(crate) struct Context {
+    pub(crate) commands: Commands,
+    pub(crate) reader: Arc<dyn Read>,
+    pub(crate) facts: Facts,
+    pub(crate) gate: Gate,
+    pub(crate) metrics: Metrics,
+    pub(crate) transport: Transport,
+    pub(crate) condition: watch::Receiver<Condition>,
+    pub(crate) clock: Clock,
+}
+
+/// What stays the same from start to end.
+pub(crate) struct Facts {
+    pub(crate) node: NodeId,
+    pub(crate) network: Network,
+    pub(crate) started: String,
+    pub(crate) http: Option<String>,
+    pub(crate) api: String,
+    pub(crate) directory: PathBuf,
+    pub(crate) settings: Vec<types::Setting>,
+}
+
+type Shared = Arc<Context>;
+
+/// Makes the gate of one listener.
+pub(crate) fn gate(token: &str, address: SocketAddr) -> Gate {
+    Gate::new(token, address)
+}
+
+/// Makes the router. Each path stands here and in [`document`]; a test compares them.
+pub(crate) fn router(context: Shared) -> Router {
+    Router::new()
+        .route("/v1/status", get(routes::status::status))
+        .route("/v1/peers", get(routes::peers::list).post(routes::peers::add))
+        .route("/v1/messages", post(routes::messages::publish))
+        .route("/v1/events", get(routes::events::events))
+        .route("/v1/entries", get(routes::entries::list))
+        .route(
+            "/v1/entries/{name}",
+            get(routes::entries::read).put(routes::entries::write).delete(routes::entries::remove),
+        )
+        .route("/v1/import", post(routes::import::import))
+        .route("/v1/root", get(routes::status::root))
+        .route("/v1/config", get(routes::status::config))
+        .route("/v1/openapi.json", get(routes::status::openapi))
+        .route("/livez", get(routes::probes::livez))
+        .route("/readyz", get(routes::probes::readyz))
+        .route("/metrics", get(routes::probes::metrics))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&context), enter))
+        .with_state(context)
+}
+
+/// Checks who comes in, and counts how it went.
+async fn enter(
+    axum::extract::State(context): axum::extract::State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<axum::extract::MatchedPath>();
+    let route = route.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let response = match context.gate.admit(request.uri().path(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    // A made-up method must not become a label of its own.
+    let method = match method.as_str() {
+        "DELETE" | "GET" | "HEAD" | "POST" | "PUT" => method.as_str(),
+        _ => "other",
+    };
+    context.metrics.requested(method, &route, response.status().as_u16());
+    response
+}
+
+async fn unknown_path(request: Request) -> Problem {
+    let path: String = request.uri().path().chars().take(80).collect();
+    Problem::new(Code::NotFound, format!("no path {path}; GET /v1/openapi.json lists them all"))
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    let path: String = request.uri().path().chars().take(80).collect();
+    let detail = format!("{} is not for {path}; see GET /v1/openapi.json", request.method());
+    Problem::new(Code::MethodNotAllowed, detail)
+}
+
+/// Reads a line of an import, for the fuzz target.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_line(bytes: &[u8]) {
+    if let Ok(draft) = routes::import::draft(bytes, "fuzz", wire::limits::BODY_BYTES_MAX) {
+        let value = draft.value.as_deref().unwrap_or_default();
+        assert!(serde_json::from_slice::<serde_json::Value>(value).is_ok(), "a value is JSON");
+    }
+}

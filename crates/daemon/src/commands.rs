@@ -29,8 +29,10 @@ pub enum Failure {
     /// Too many commands wait.
     #[error("too many commands are waiting: try again in a moment")]
     Busy,
-    /// No room on the disk. Nothing was written.
-    #[error("the disk is full, nothing was written ({0}): make room; the node goes on by itself")]
+    /// No room on the disk. Nothing is acknowledged; the command that met it first stays in
+    /// memory and is written once there is room, later ones are refused before they change
+    /// anything.
+    #[error("not acknowledged: {0}; the node goes on by itself once there is room")]
     DiskFull(String),
     /// The node did not answer in time. Whether the command took effect is unknown.
     #[error("no answer within {} s; whether the command took effect is unknown", ANSWER_MAX.as_secs())]
@@ -41,8 +43,8 @@ pub enum Failure {
     /// The node has stopped.
     #[error("the node has stopped")]
     Stopped,
-    /// The store failed. Nothing was written that it could keep.
-    #[error("the store failed, nothing was written: {0}")]
+    /// The store failed, with the same consequences.
+    #[error("not acknowledged, the store failed: {0}")]
     Store(String),
 }
 

@@ -6,3 +6,8 @@ pub fn config_toml(bytes: &[u8]) {
         crate::settings::fuzz_file(text);
     }
 }
+
+/// A line of an import never panics, and one that passes makes a valid draft.
+pub fn import_line(bytes: &[u8]) {
+    crate::api::fuzz_line(bytes);
+}

@@ -4,13 +4,24 @@
 //! straight to the store. What is acknowledged is on disk.
 
 pub mod api;
+mod clock;
 mod commands;
+mod directory;
+mod doors;
 mod feed;
+mod metrics;
+mod network;
+mod ports;
+mod report;
 mod running;
+mod runtime;
 pub mod settings;
+mod store_thread;
 pub mod telemetry;
+mod verify;
 
 pub use commands::{Commands, Failure};
+pub use directory::DirectoryError;
 pub use feed::{Feed, Item, Subscription};
 pub use node;
 pub use running::{RunError, Running, StartError, start};
@@ -19,3 +30,5 @@ pub use wire;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,12 @@ impl Layers {
         Self { values: BTreeMap::new(), warnings: Vec::new() }
     }
 
-    fn set(&mut self, key: &'static Key, value: Value, origin: Origin) -> Result<(), SettingsError> {
+    fn set(
+        &mut self,
+        key: &'static Key,
+        value: Value,
+        origin: Origin,
+    ) -> Result<(), SettingsError> {
         key.check(&value, &origin)?;
         self.values.insert(key.name, (value, origin));
         Ok(())
@@ -220,9 +225,8 @@ impl Layers {
 
     fn api_listen(&self) -> Result<SocketAddr, SettingsError> {
         let (value, origin) = self.get("api.listen");
-        let bad = |allowed: &str| {
-            Err(SettingsError::bad("api.listen", &value.text(), &origin, allowed))
-        };
+        let bad =
+            |allowed: &str| Err(SettingsError::bad("api.listen", &value.text(), &origin, allowed));
         let Some(address) = keys::listen(&value.text()) else {
             return bad("an address such as 127.0.0.1:8881");
         };

@@ -1,0 +1,54 @@
+//! Messages: publish.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use node::Publication;
+use wire::Digest;
+
+use super::Shared;
+use crate::api::body;
+use crate::api::problem::{Code, Problem};
+use crate::api::types::{MessageKind, NewMessage, ProblemBody, Published};
+
+/// Publishes a message to everybody; answers when it is on disk.
+#[utoipa::path(post, path = "/v1/messages", tag = "messages", request_body = NewMessage,
+    responses((status = 200, body = Published), (status = "4XX", body = ProblemBody),
+        (status = 507, body = ProblemBody)))]
+pub(crate) async fn publish(
+    State(context): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Published>, Problem> {
+    let message: NewMessage = body::json(&headers, body).await?;
+    let life_ms = match message.life_s {
+        Some(life_s) => life_s.saturating_mul(1_000),
+        None => context.commands.message_life_ms(),
+    };
+    let publication = Publication {
+        topic: message.topic,
+        kind: kind(message.kind.unwrap_or_default()),
+        payload: message.payload.to_string().into(),
+        reply_to: message.reply_to.as_deref().map(reply_to).transpose()?,
+        life_ms,
+    };
+    let (id, links) = context.commands.publish(publication).await?;
+    let schema = "trellis.published/1".to_owned();
+    Ok(Json(Published { schema, id: id.to_string(), links }))
+}
+
+fn kind(kind: MessageKind) -> wire::MessageKind {
+    match kind {
+        MessageKind::Announce => wire::MessageKind::Announce,
+        MessageKind::Heartbeat => wire::MessageKind::Heartbeat,
+        MessageKind::Request => wire::MessageKind::Request,
+        MessageKind::Response => wire::MessageKind::Response,
+    }
+}
+
+fn reply_to(text: &str) -> Result<Digest, Problem> {
+    Digest::from_hex(text).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "reply_to must be a record id: 64 hexadecimal digits")
+    })
+}

@@ -1,0 +1,62 @@
+//! Probes and metrics.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use crate::api::problem::Problem;
+use crate::api::types::ProblemBody;
+use crate::metrics::Sample;
+
+/// Says that the process answers; peers have no say in it.
+#[utoipa::path(get, path = "/livez", tag = "node", security(()),
+    responses((status = 200, body = String)))]
+pub(crate) async fn livez() -> &'static str {
+    "ok"
+}
+
+/// Says whether the store writes and the node answers within a second.
+#[utoipa::path(get, path = "/readyz", tag = "node", security(()),
+    responses((status = 200, body = String), (status = 503, body = String)))]
+pub(crate) async fn readyz(State(context): State<Shared>) -> Response {
+    let not_yet = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    let condition = context.condition.borrow().clone();
+    if condition.stopping {
+        return not_yet("stopping".to_owned());
+    }
+    if let Some(failure) = condition.failing {
+        return not_yet(failure.to_string());
+    }
+    match tokio::time::timeout(READY_MAX, context.commands.status()).await {
+        Ok(Ok(_)) => "ok".into_response(),
+        Ok(Err(failure)) => not_yet(failure.to_string()),
+        Err(_) => not_yet("the node does not answer within 1 s".to_owned()),
+    }
+}
+
+/// Returns the metrics in the text format.
+#[utoipa::path(get, path = "/metrics", tag = "node",
+    responses((status = 200, description = "Prometheus text", body = String),
+        (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn metrics(State(context): State<Shared>) -> Result<Response, Problem> {
+    let status = context.commands.status().await?;
+    let peers = context.commands.peers().await?;
+    let feed = context.commands.events();
+    let sample = Sample {
+        status,
+        peers,
+        traffic: context.transport.traffic(),
+        uptime_s: context.clock.uptime().as_secs_f64(),
+        readers: feed.readers(),
+        events_lost: feed.lost(),
+        queues: context.condition.borrow().queues,
+    };
+    let text = context.metrics.text(sample);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+const READY_MAX: Duration = Duration::from_secs(1);

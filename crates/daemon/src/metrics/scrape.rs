@@ -1,0 +1,228 @@
+//! What is asked of the node, the transport and the feed at the moment of a scrape.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use node::{Counters, PeerState, PeerStatus, Status};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+use transport::Traffic;
+
+/// One look at everything.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) status: Status,
+    pub(crate) peers: Vec<PeerStatus>,
+    pub(crate) traffic: Traffic,
+    pub(crate) uptime_s: f64,
+    pub(crate) readers: usize,
+    pub(crate) events_lost: u64,
+    pub(crate) queues: Queues,
+}
+
+/// How much waits where.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Queues {
+    pub(crate) commands: u64,
+    pub(crate) doors: u64,
+    pub(crate) inbound: u64,
+    pub(crate) store: u64,
+}
+
+/// The last sample.
+#[derive(Debug)]
+pub(super) struct Scrape(pub(super) Mutex<Option<Sample>>);
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let sample = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sample) = sample.as_ref() else { return Ok(()) };
+        let mut out = Out(encoder);
+        out.counters(&sample.status.counters)?;
+        out.state(&sample.status)?;
+        out.peers(&sample.peers)?;
+        out.traffic(&sample.traffic)?;
+        out.queues(sample.queues, u64::try_from(sample.status.pending).unwrap_or(u64::MAX))?;
+        out.gauge("event_readers", "Readers of the event stream", sample.readers)?;
+        let help = "Events that readers were told they missed";
+        out.counter("event_stream_dropped", help, sample.events_lost)?;
+        let up = ConstGauge::new(sample.uptime_s);
+        let encoder = out.0.encode_descriptor(
+            "uptime",
+            "Time since the start",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        up.encode(encoder)
+    }
+}
+
+struct Out<'a>(DescriptorEncoder<'a>);
+
+impl Out<'_> {
+    fn counters(&mut self, counters: &Counters) -> fmt::Result {
+        self.family(
+            "records",
+            "Records by what became of them",
+            "result",
+            MetricType::Counter,
+            &[
+                ("accepted", counters.accepted),
+                ("duplicate", counters.duplicates),
+                ("refused", counters.refused),
+            ],
+        )?;
+        self.counter("verifications", "Signatures checked", counters.verified)?;
+        self.counter("frames_dropped", "Frames that did not fit a queue", counters.dropped)?;
+        self.counter("records_pushed", "Copies of records pushed to links", counters.pushed)?;
+        self.counter("records_repaired", "Records sent because asked for", counters.repaired)?;
+        self.counter("comparisons", "Comparisons begun", counters.compared)?;
+        self.counter("peers_discovered", "Nodes discovered", counters.discovered)?;
+        self.counter("door_checks", "Checks of design-A nodes", counters.door_checks)
+    }
+
+    fn state(&mut self, status: &Status) -> fmt::Result {
+        self.gauge_u64("state_entries", "Entries of the state", status.state.count)?;
+        self.gauge_u64("state_version", "Changes of the root", status.state_version)?;
+        self.gauge_u64("messages", "Messages kept", status.messages.count)?;
+        self.gauge("state_agreeing_peers", "Linked peers with our root", status.agreeing)?;
+        self.gauge("known_nodes", "Nodes in the address book", status.known)?;
+        let Some(skew_ms) = status.clock_skew_ms else { return Ok(()) };
+        // Exact below 285,000 years.
+        let skew_s = i32::try_from(skew_ms).map_or(f64::INFINITY, f64::from) / 1_000.0;
+        let help = "Median clock difference to the peers";
+        let encoder = self.0.encode_descriptor(
+            "clock_skew",
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        ConstGauge::new(skew_s).encode(encoder)
+    }
+
+    fn peers(&mut self, peers: &[PeerStatus]) -> fmt::Result {
+        let count = |state: PeerState| {
+            let found = peers.iter().filter(|peer| peer.state == state).count();
+            u64::try_from(found).unwrap_or(u64::MAX)
+        };
+        self.family(
+            "peers",
+            "Peers by how they stand",
+            "state",
+            MetricType::Gauge,
+            &[
+                ("connecting", count(PeerState::Connecting)),
+                ("connected", count(PeerState::Connected)),
+                ("door", count(PeerState::Door)),
+                ("known", count(PeerState::Known)),
+                ("suspect", count(PeerState::Suspect)),
+                ("unreachable", count(PeerState::Unreachable)),
+            ],
+        )
+    }
+
+    fn traffic(&mut self, traffic: &Traffic) -> fmt::Result {
+        let help = "Bytes on the network";
+        let kinds = [("link", traffic.link), ("door", traffic.door)];
+        let mut encoder =
+            self.0.encode_descriptor("network", help, Some(&Unit::Bytes), MetricType::Counter)?;
+        for (kind, bytes) in kinds {
+            for (direction, bytes) in [("received", bytes.received), ("sent", bytes.sent)] {
+                let labels = [("kind", kind), ("direction", direction)];
+                ConstCounter::new(bytes).encode(encoder.encode_family(&labels)?)?;
+            }
+        }
+        self.family(
+            "frames",
+            "Frames on links",
+            "direction",
+            MetricType::Counter,
+            &[("received", traffic.frames_in), ("sent", traffic.frames_out)],
+        )?;
+        let done = &traffic.handshakes;
+        self.family(
+            "handshakes",
+            "Handshakes by result",
+            "result",
+            MetricType::Counter,
+            &[
+                ("completed", done.completed),
+                ("broken", done.broken),
+                ("forged", done.forged),
+                ("ourselves", done.ourselves),
+                ("timed_out", done.timed_out),
+                ("wrong_network", done.wrong_network),
+            ],
+        )?;
+        self.counter(
+            "door_requests_answered",
+            "Requests served at the door",
+            traffic.requests_answered,
+        )?;
+        let refused: Vec<(&str, u64)> =
+            traffic.requests_refused.iter().map(|(code, count)| (*code, *count)).collect();
+        let help = "Requests refused at the door";
+        self.family("door_requests_refused", help, "code", MetricType::Counter, &refused)?;
+        let help = "Connections refused because the door was full";
+        self.counter("door_connections_refused", help, traffic.connections_refused)?;
+        let help = "Connections cut because they were slow, idle or in the way";
+        self.counter("door_connections_cut", help, traffic.connections_cut)?;
+        self.gauge_u64("door_connections", "Connections open at the door", traffic.connections_open)
+    }
+
+    fn queues(&mut self, queues: Queues, pending: u64) -> fmt::Result {
+        self.family(
+            "queue_depth",
+            "What waits, by queue",
+            "queue",
+            MetricType::Gauge,
+            &[
+                ("commands", queues.commands),
+                ("doors", queues.doors),
+                ("inbound", queues.inbound),
+                ("store", queues.store),
+                ("verify", pending),
+            ],
+        )
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let encoder = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        ConstCounter::new(value).encode(encoder)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: usize) -> fmt::Result {
+        self.gauge_u64(name, help, u64::try_from(value).unwrap_or(u64::MAX))
+    }
+
+    fn gauge_u64(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let mut encoder = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        encoder.encode_gauge(&value)
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        kind: MetricType,
+        rows: &[(&str, u64)],
+    ) -> fmt::Result {
+        let mut encoder = self.0.encode_descriptor(name, help, None, kind)?;
+        for (value, count) in rows {
+            let labels = [(label, *value)];
+            let mut encoder = encoder.encode_family(&labels)?;
+            match kind {
+                MetricType::Counter => {
+                    encoder.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+                }
+                _ => encoder.encode_gauge(count)?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! The network file: name and policy, and the id that is its hash.
+
+use serde::Deserialize;
+use wire::{Digest, NetworkId, limits};
+
+/// The network of a node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Network {
+    /// The hash of the file's exact bytes.
+    pub(crate) id: NetworkId,
+    pub(crate) name: String,
+    /// Largest record body, bytes.
+    pub(crate) body_bytes_max: usize,
+    /// Longest life of a message, milliseconds.
+    pub(crate) message_life_ms_max: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    body_bytes_max: Option<usize>,
+    message_life_h_max: Option<u64>,
+}
+
+impl Network {
+    /// Reads a network file; the error says what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let label = !file.name.is_empty() && file.name.len() <= limits::LABEL_BYTES_MAX;
+        if !label || file.name.chars().any(char::is_control) {
+            return Err("name must be 1 to 128 bytes without control characters".to_owned());
+        }
+        let body_bytes_max = file.body_bytes_max.unwrap_or(limits::BODY_BYTES_MAX);
+        if !(BODY_BYTES_MIN..=limits::BODY_BYTES_CEILING).contains(&body_bytes_max) {
+            let max = limits::BODY_BYTES_CEILING;
+            return Err(format!("body_bytes_max must be {BODY_BYTES_MIN} to {max}"));
+        }
+        let hours_max = limits::MESSAGE_LIFE_MS_MAX / HOUR_MS;
+        let hours = file.message_life_h_max.unwrap_or(hours_max);
+        if !(1..=hours_max).contains(&hours) {
+            return Err(format!("message_life_h_max must be 1 to {hours_max}"));
+        }
+        let id = Digest::of("trellis-network-v1", &[text.as_bytes()]);
+        Ok(Self { id, name: file.name, body_bytes_max, message_life_ms_max: hours * HOUR_MS })
+    }
+}
+
+/// The network of whoever names none.
+pub(crate) const COMMONS: &str =
+    "# The network of every node that names no other.\nname = \"commons\"\n";
+
+/// A profile with all its addresses must fit.
+const BODY_BYTES_MIN: usize = 4_096;
+const HOUR_MS: u64 = 3_600_000;

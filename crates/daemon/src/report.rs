@@ -1,0 +1,177 @@
+//! What the node reports becomes events for readers and lines in the log.
+
+use engine::{Accepted, Event};
+use node::engine;
+use wire::{Content, Entry, Message, NodeId, Signed};
+
+use crate::api::types::{
+    BridgedOrigin, EntryEvent, EventData, MessageEvent, MessageKind, PeerEvent, PeerState,
+    RefusedEvent, RootEvent,
+};
+use crate::clock::rfc3339;
+use crate::feed::Feed;
+
+/// Where reports go.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    feed: Feed,
+    /// The last digits of the node id, for the log.
+    node: String,
+    refused: Pace,
+    skewed: Pace,
+}
+
+impl Reporter {
+    pub(crate) fn new(feed: Feed, node: NodeId) -> Self {
+        Self { feed, node: short(node), refused: Pace::default(), skewed: Pace::default() }
+    }
+
+    pub(crate) fn report(&mut self, event: Event, unix_ms: u64) {
+        let what = match event {
+            Event::Accepted(accepted) => accepted_event(*accepted),
+            Event::ClockSkew(peer, skew_ms) => {
+                self.skew(peer, skew_ms, unix_ms);
+                None
+            }
+            Event::DialFailed(address, why) => {
+                let why = format!("{address}: {why}");
+                tracing::debug!(node = self.node, %address, why, "dial failed");
+                Some(peer_event(None, PeerState::Unreachable, Some(why)))
+            }
+            Event::LinkDown(peer, why) => {
+                tracing::info!(node = self.node, peer = short(peer), why, "link down");
+                Some(peer_event(Some(peer), PeerState::Known, Some(why)))
+            }
+            Event::LinkUp(peer, direction, address) => {
+                let peer_short = short(peer);
+                tracing::info!(node = self.node, peer = peer_short, ?direction, "link up");
+                tracing::debug!(node = self.node, peer = peer_short, ?address, "dialled at");
+                Some(peer_event(Some(peer), PeerState::Connected, None))
+            }
+            Event::Refused(peer, why) => {
+                self.refusal(peer, &why, unix_ms);
+                let from = peer.map(|peer| peer.to_string());
+                Some(EventData::Refused(RefusedEvent { from, why }))
+            }
+            Event::RootChanged(root, entries) => {
+                tracing::debug!(node = self.node, %root, entries, "new root");
+                Some(EventData::Root(RootEvent { root: root.to_string(), entries }))
+            }
+            Event::Suspect(peer) => {
+                tracing::info!(node = self.node, peer = short(peer), "peer is silent");
+                let why = "it has not answered for a while".to_owned();
+                Some(peer_event(Some(peer), PeerState::Suspect, Some(why)))
+            }
+        };
+        if let Some(what) = what {
+            self.feed.publish(rfc3339(unix_ms), what);
+        }
+    }
+
+    fn skew(&mut self, peer: NodeId, skew_ms: i64, unix_ms: u64) {
+        if skew_ms.unsigned_abs() <= wire::limits::CLOCK_AHEAD_MS_MAX {
+            return;
+        }
+        let Some(untold) = self.skewed.pass(unix_ms) else { return };
+        let skew_s = skew_ms / 1_000;
+        tracing::warn!(
+            node = self.node,
+            peer = short(peer),
+            skew_s,
+            untold,
+            "a peer's clock differs from ours by more than a minute: check this machine's clock \
+             (for example `timedatectl`), then the peer's"
+        );
+    }
+
+    fn refusal(&mut self, peer: Option<NodeId>, why: &str, unix_ms: u64) {
+        let Some(untold) = self.refused.pass(unix_ms) else { return };
+        let from = peer.map(short);
+        tracing::warn!(node = self.node, from, why, untold, "refused");
+    }
+}
+
+/// Lets one line through every ten seconds and counts the others.
+#[derive(Debug, Default)]
+struct Pace {
+    next_ms: u64,
+    untold: u64,
+}
+
+impl Pace {
+    fn pass(&mut self, unix_ms: u64) -> Option<u64> {
+        // A clock that was set back by more than the pause must not silence us.
+        let waiting = unix_ms < self.next_ms && self.next_ms - unix_ms <= PAUSE_MS;
+        if waiting {
+            self.untold += 1;
+            return None;
+        }
+        self.next_ms = unix_ms.saturating_add(PAUSE_MS);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+/// Returns the last digits of a node id, enough for a human to follow it through a log.
+pub(crate) fn short(node: NodeId) -> String {
+    format!("{node:?}")
+}
+
+/// Returns JSON text as a value; bytes that are no JSON become a string.
+pub(crate) fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes)
+        .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into())
+}
+
+fn peer_event(node: Option<NodeId>, state: PeerState, why: Option<String>) -> EventData {
+    EventData::Peer(PeerEvent { node: node.map(|node| node.to_string()), state, why })
+}
+
+fn accepted_event(accepted: Accepted) -> Option<EventData> {
+    let Accepted { id, carried, record, from } = accepted;
+    let (id, created) = (id.to_string(), rfc3339(record.created.ms()));
+    match record.content {
+        Content::Entry(entry) => {
+            Some(EventData::Entry(entry_event(id, created, &carried.signed, entry)))
+        }
+        Content::Message(message) => {
+            let from = from.map(|peer| peer.to_string());
+            let origin = Origin { id, created, hops: carried.hops, from };
+            Some(EventData::Message(message_event(origin, &carried.signed, message)))
+        }
+        Content::Profile(_) => None,
+    }
+}
+
+fn entry_event(id: String, created: String, signed: &Signed, entry: Entry) -> EntryEvent {
+    let Entry { collection, name, value } = entry;
+    let (author, deleted) = (signed.author.to_string(), value.is_none());
+    EntryEvent { id, collection, name, author, deleted, created }
+}
+
+struct Origin {
+    id: String,
+    created: String,
+    hops: u8,
+    from: Option<String>,
+}
+
+fn message_event(origin: Origin, signed: &Signed, message: Message) -> MessageEvent {
+    let Origin { id, created, hops, from } = origin;
+    let kind = match message.kind {
+        wire::MessageKind::Announce => MessageKind::Announce,
+        wire::MessageKind::Heartbeat => MessageKind::Heartbeat,
+        wire::MessageKind::Request => MessageKind::Request,
+        wire::MessageKind::Response => MessageKind::Response,
+    };
+    let bridged = message.bridged.map(|it| BridgedOrigin {
+        message_id: it.message_id,
+        message_type: it.message_type,
+        origin_peer: it.origin_peer,
+    });
+    let (topic, author) = (message.topic, signed.author.to_string());
+    let payload = json(&message.payload);
+    MessageEvent { id, topic, author, kind, payload, created, hops, from, bridged }
+}
+
+/// Pause between two warnings of one kind.
+const PAUSE_MS: u64 = 10_000;

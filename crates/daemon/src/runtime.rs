@@ -1,0 +1,257 @@
+//! The one task that owns the node: inputs in, effects performed in order.
+//!
+//! Invariant: whatever follows a `Persist` in a list of effects waits until that write is on
+//! disk, so nothing is acknowledged or forwarded as ours that a crash could take back. Other
+//! lists go on meanwhile.
+
+mod held;
+mod inputs;
+mod questions;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use engine::{Effect as NetEffect, Input as NetInput};
+use node::{Answer, Command, CommandError, CommandId, Effect, Input, Node, engine};
+use store::StoreError;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use transport::{Inbound, Transport};
+
+use crate::clock::Clock;
+use crate::commands::{Failure, Request};
+use crate::doors::Doors;
+use crate::report::Reporter;
+use crate::store_thread::{JobId, StoreThread, Stored};
+use crate::verify::{Verified, Verifier};
+use held::Held;
+use questions::Look;
+
+/// Everything one node runs on.
+pub(crate) struct Runtime {
+    pub(crate) node: Node,
+    pub(crate) clock: Clock,
+    pub(crate) transport: Transport,
+    pub(crate) inbound: mpsc::Receiver<Inbound>,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) store: StoreThread,
+    pub(crate) stored: mpsc::Receiver<Stored>,
+    pub(crate) verifier: Verifier,
+    pub(crate) verified: mpsc::Receiver<Verified>,
+    pub(crate) reporter: Reporter,
+    pub(crate) condition: watch::Sender<Condition>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) desk: Desk,
+}
+
+/// What the task keeps for itself.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    callers: BTreeMap<CommandId, Caller>,
+    commands: u64,
+    doors: Doors,
+    held: Held,
+    look: Option<Look>,
+    agreed: Option<wire::Digest>,
+}
+
+type Caller = oneshot::Sender<Result<Answer, Failure>>;
+
+/// How the runtime is, for everybody who must not wait for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Condition {
+    /// Why writes are refused, while they are.
+    pub(crate) failing: Option<Failure>,
+    /// Whether the node is stopping.
+    pub(crate) stopping: bool,
+    /// What waits.
+    pub(crate) queues: crate::metrics::Queues,
+}
+
+/// What happened next.
+enum Next {
+    Agreement,
+    Inbound(Inbound),
+    Request(Request),
+    Stop,
+    Stored(Stored),
+    Tick,
+    Verified(Verified),
+}
+
+impl Runtime {
+    /// Runs until told to stop, or until the store is beyond repair.
+    pub(crate) async fn run(mut self) -> Result<(), StoreError> {
+        let mut glance = tokio::time::interval(GLANCE);
+        glance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            match self.next(&mut glance).await {
+                Next::Agreement => self.glance(),
+                Next::Inbound(inbound) => self.inbound(inbound),
+                Next::Request(request) => self.request(request),
+                Next::Stop => break,
+                Next::Stored(stored) => self.stored(stored)?,
+                Next::Tick => self.input(Input::Net(NetInput::Tick)),
+                Next::Verified(results) => self.input(Input::Net(NetInput::Verified(results))),
+            }
+        }
+        self.leave().await
+    }
+
+    async fn next(&mut self, glance: &mut tokio::time::Interval) -> Next {
+        let deadline = self.node.deadline().map(|time| self.clock.instant(time));
+        // Work from outside waits while the disk is behind: this bounds the store's queue.
+        let room = self.store.waiting() < STORE_WAITING_MAX;
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Next::Stop,
+            () = until(deadline) => Next::Tick,
+            Some(stored) = self.stored.recv() => Next::Stored(stored),
+            Some(results) = self.verified.recv() => Next::Verified(results),
+            _ = glance.tick() => Next::Agreement,
+            Some(request) = self.requests.recv() => Next::Request(request),
+            Some(inbound) = self.inbound.recv(), if room => Next::Inbound(inbound),
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let effects = self.node.handle(input, self.clock.now());
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        let mut gate: Option<JobId> = None;
+        for effect in effects {
+            match (effect, gate) {
+                // Reads and writes go to their thread at once: its queue keeps their order.
+                (Effect::Net(NetEffect::Persist(batch)), _) => {
+                    gate = Some(self.store.persist(batch));
+                }
+                (Effect::Net(NetEffect::Load(ticket, ids)), _) => self.store.load(ticket, ids),
+                (effect, Some(job)) => self.desk.held.push(job, effect),
+                (effect, None) => self.perform_now(effect),
+            }
+        }
+    }
+
+    fn perform_now(&mut self, effect: Effect) {
+        let effect = match effect {
+            Effect::Answer(id, answer) => return self.answer(id, Ok(answer)),
+            Effect::Net(effect) => effect,
+        };
+        match effect {
+            NetEffect::AnswerDoor(ticket, answer) => self.desk.doors.answer(ticket, answer),
+            NetEffect::Dial(address) => self.transport.dial(address),
+            NetEffect::Disconnect(link, reason, why) => self.disconnect(link, reason, why),
+            NetEffect::Load(ticket, ids) => self.store.load(ticket, ids),
+            NetEffect::Persist(batch) => {
+                self.store.persist(batch);
+            }
+            NetEffect::PushDoor(address, envelope) => self.transport.push_door(address, *envelope),
+            NetEffect::Report(event) => self.reporter.report(event, self.clock.now().unix_ms),
+            NetEffect::Send(link, frame) => self.transport.send(link.0, frame),
+            NetEffect::Verify(checks) => self.verifier.check(checks),
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        let Request { command, answer } = request;
+        if let (Command::Publish(_) | Command::Put(_), Some(failure)) =
+            (&command, &self.condition.borrow().failing)
+        {
+            // Refused before the node sees it: while the disk fails, nothing changes.
+            let _hung_up = answer.send(Err(failure.clone()));
+            return;
+        }
+        let id = self.next_command();
+        self.desk.callers.insert(id, answer);
+        self.input(Input::Command(id, command));
+    }
+
+    fn next_command(&mut self) -> CommandId {
+        self.desk.commands += 1;
+        CommandId(self.desk.commands)
+    }
+
+    fn answer(&mut self, id: CommandId, outcome: Result<Answer, Failure>) {
+        if let Some(caller) = self.desk.callers.remove(&id) {
+            // A caller that hung up needs no answer.
+            let _hung_up = caller.send(outcome);
+        }
+    }
+
+    fn stored(&mut self, stored: Stored) -> Result<(), StoreError> {
+        match stored {
+            Stored::Broken(error) => {
+                let failure = Failure::Store(error.to_string());
+                self.fail_answers(&failure);
+                self.condition.send_modify(|it| it.failing = Some(failure));
+                return Err(error);
+            }
+            Stored::Durable(job) => {
+                self.store.durable(job);
+                self.recovered();
+                for effect in self.desk.held.release(job) {
+                    self.perform_now(effect);
+                }
+            }
+            Stored::Failed(failure) => {
+                self.fail_answers(&failure);
+                if self.condition.borrow().failing.is_none() {
+                    tracing::error!(%failure, "the store refuses to write; trying again");
+                    self.condition.send_modify(|it| it.failing = Some(failure));
+                }
+            }
+            Stored::Loaded(ticket, records) => {
+                self.input(Input::Net(NetInput::Loaded(ticket, records)));
+            }
+        }
+        Ok(())
+    }
+
+    fn recovered(&mut self) {
+        if self.condition.borrow().failing.is_some() {
+            tracing::info!("the store writes again");
+            self.condition.send_modify(|it| it.failing = None);
+        }
+    }
+
+    /// Whoever waits for a write that failed is told so; what else waits goes on waiting.
+    fn fail_answers(&mut self, failure: &Failure) {
+        for id in self.desk.held.take_answers() {
+            self.answer(id, Err(failure.clone()));
+        }
+    }
+
+    /// Says goodbye, then waits until everything asked of the store is done. The caller sets
+    /// the limit to that patience.
+    async fn leave(mut self) -> Result<(), StoreError> {
+        self.condition.send_modify(|it| it.stopping = true);
+        let id = self.next_command();
+        self.input(Input::Command(id, Command::Leave));
+        self.requests.close();
+        while let Ok(request) = self.requests.try_recv() {
+            let _hung_up = request.answer.send(Err(Failure::Refused(CommandError::Stopping)));
+        }
+        while 0 < self.store.waiting() {
+            match self.stored.recv().await {
+                Some(stored) => self.stored(stored)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Writes that may wait for the disk before we stop listening to the network.
+const STORE_WAITING_MAX: u64 = 512;
+/// How often agreement is looked at, for the log and the metrics.
+const GLANCE: Duration = Duration::from_secs(2);

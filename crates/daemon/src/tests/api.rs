@@ -1,0 +1,230 @@
+//! The API over one real node.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::lab::Lab;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_is_written_read_listed_and_removed() {
+    let lab = Lab::start().await;
+    let (status, written) = lab.put("airport%2F00M", r#"{"runways": 2}"#).await;
+    assert_eq!((status.as_u16(), &written["schema"]), (200, &json!("trellis.written/1")));
+    let (_, entry) = lab.get("/v1/entries/airport%2F00M").await;
+    assert_eq!(entry["value"], json!({"runways": 2}));
+    assert_eq!(entry["name"], "airport/00M");
+    assert_eq!(entry["collection"], "default");
+    assert_eq!(entry["id"], written["ids"][0]);
+    assert_eq!(entry["author"], lab.node.node_id().to_string());
+    assert_eq!(entry["others"], 0);
+    let (_, root) = lab.get("/v1/root").await;
+    assert_eq!((&root["root"], &root["entries"]), (&written["root"], &json!(1)));
+
+    let (status, removed) = lab.send(Method::DELETE, "/v1/entries/airport%2F00M", "").await;
+    assert_eq!(status, 200, "{removed}");
+    assert_ne!(removed["root"], written["root"]);
+    let (status, problem) = lab.get("/v1/entries/airport%2F00M").await;
+    assert_eq!((status.as_u16(), &problem["code"]), (404, &json!("not-found")));
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_comes_in_pages() {
+    let lab = Lab::start().await;
+    let lines: String =
+        (0..25).map(|n| format!("{{\"name\":\"n{n:02}\",\"value\":{n}}}\n")).collect();
+    let (status, written) = lab.send(Method::POST, "/v1/import?collection=c", lines).await;
+    assert_eq!(status, 200, "{written}");
+    assert_eq!(written["ids"].as_array().unwrap().len(), 25);
+    let mut names = Vec::new();
+    let mut after = String::new();
+    loop {
+        let (_, page) =
+            lab.get(&format!("/v1/entries?collection=c&prefix=n&limit=10{after}")).await;
+        let entries = page["entries"].as_array().unwrap();
+        names.extend(entries.iter().map(|entry| entry["name"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    let expected: Vec<String> = (0..25).map(|n| format!("n{n:02}")).collect();
+    assert_eq!(names, expected);
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_import_names_its_line_and_changes_nothing() {
+    let lab = Lab::start().await;
+    let before = lab.get("/v1/root").await.1;
+    let lines = "{\"name\":\"a\",\"value\":1}\n\n{\"name\":\"b\",\"value\":}\n";
+    let (status, problem) = lab.send(Method::POST, "/v1/import", lines).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (400, &json!("bad-json")));
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("line 3: ") && detail.contains("nothing was imported"), "{detail}");
+    assert_eq!(lab.get("/v1/root").await.1, before);
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_wrote_is_not_ours_to_remove() {
+    let first = Lab::start().await;
+    let url = first.node.http_url().unwrap();
+    let second = Lab::with(&[("peers.bootstrap", &url)]).await;
+    first.put("shared", "1").await;
+    let mut feed = second.node.commands().events().subscribe(None);
+    // The entry arrives by itself; each event is a reason to look again.
+    while second.get("/v1/entries/shared").await.0 != 200 {
+        tokio::time::timeout(std::time::Duration::from_secs(20), feed.next()).await.unwrap();
+    }
+    let refused = second.refused(Method::DELETE, "/v1/entries/shared", "").await;
+    assert_eq!(refused, (403, "not-author".to_owned()));
+    second.put("shared", "2").await;
+    let (_, entry) = second.get("/v1/entries/shared").await;
+    assert_eq!((&entry["value"], &entry["others"]), (&json!(2), &json!(1)));
+    second.stop().await;
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_has_a_stable_code_and_changes_nothing() {
+    let lab = Lab::start().await;
+    let before = lab.get("/v1/root").await.1;
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    let huge = "x".repeat(500_000);
+    let message = |field: &str, value: Value| {
+        let mut message = json!({"topic": "t", "payload": 1});
+        message[field] = value;
+        message.to_string()
+    };
+    let (put, post) = (Method::PUT, Method::POST);
+    let cases = [
+        (&put, "/v1/entries/n", "{", 400, "bad-json"),
+        (&put, "/v1/entries/n", "", 400, "bad-json"),
+        (&put, "/v1/entries/n", "1 2", 400, "bad-json"),
+        (&put, "/v1/entries/n", &deep, 400, "bad-json"),
+        (&put, "/v1/entries/n", &long, 413, "too-large"),
+        (&put, "/v1/entries/n", &huge, 413, "too-large"),
+        (&put, "/v1/entries/a%00b", "1", 400, "bad-request"),
+        (&put, "/v1/entries/a%FF", "1", 400, "bad-request"),
+        (&put, "/v1/entries/n?collection=", "1", 400, "bad-request"),
+        (&put, "/v1/entries/n?colection=c", "1", 400, "bad-request"),
+        (&post, "/v1/import", "", 400, "bad-request"),
+        (&post, "/v1/import", "{\"name\":\"\",\"value\":1}", 400, "bad-request"),
+        (&post, "/v1/messages", &message("topic", json!("")), 400, "bad-request"),
+        (&post, "/v1/messages", &message("topic", json!(7)), 400, "bad-json"),
+        (&post, "/v1/messages", &message("kind", json!("shout")), 400, "bad-json"),
+        (&post, "/v1/messages", &message("life_s", json!(0)), 400, "bad-request"),
+        (&post, "/v1/messages", &message("life_s", json!(99_999_999)), 400, "bad-request"),
+        (&post, "/v1/messages", &message("life_s", json!(-1)), 400, "bad-json"),
+        (&post, "/v1/messages", &message("reply_to", json!("abc")), 400, "bad-request"),
+        (&post, "/v1/messages", &message("lfe_s", json!(1)), 400, "bad-json"),
+        (&post, "/v1/peers", "{\"address\":\"ftp://x\"}", 400, "bad-request"),
+        (&post, "/v1/peers", "{\"address\":\"https://x\"}", 400, "bad-request"),
+        (&post, "/v1/status", "", 405, "method-not-allowed"),
+        (&put, "/v1/nothing", "", 404, "not-found"),
+        (&Method::DELETE, "/v1/entries/nobody", "", 404, "not-found"),
+        (&Method::GET, "/v1/entries?limit=0", "", 400, "bad-request"),
+        (&Method::GET, "/v1/entries?after=xyz", "", 400, "bad-request"),
+        (&Method::GET, "/v1/entries?author=me", "", 400, "bad-request"),
+        (&Method::GET, "/v1/events?kind=thing", "", 400, "bad-request"),
+    ];
+    for (method, path, body, status, code) in cases {
+        let refused = lab.refused(method.clone(), path, body).await;
+        assert_eq!(refused, (status, code.to_owned()), "{method} {path} {body:.60}");
+    }
+    let request = lab.client.put(lab.url("/v1/entries/n")).bearer_auth(lab.node.token());
+    let response = request.header("content-type", "text/plain").body("1").send().await.unwrap();
+    assert_eq!(response.status(), 415);
+    assert_eq!(lab.get("/v1/root").await.1, before);
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_enters_without_the_token_or_under_a_foreign_name() {
+    let lab = Lab::start().await;
+    let port = lab.node.api_url().rsplit(':').next().unwrap().to_owned();
+    let good = format!("Bearer {}", lab.node.token());
+    let ask = async |host: &str, authorization: Option<&str>| {
+        let request = lab.client.get(lab.url("/v1/root")).header("host", host);
+        let request = match authorization {
+            Some(value) => request.header("authorization", value),
+            None => request,
+        };
+        request.send().await.unwrap().status().as_u16()
+    };
+    for host in ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "127.0.0.2"] {
+        assert_eq!(ask(&format!("{host}:{port}"), Some(&good)).await, 200, "{host}");
+    }
+    let bypasses = [
+        "127.0.0.1.evil.com",
+        "localhost.evil.com",
+        "evil.com",
+        "127.0.0.1@evil.com",
+        "0x7f.1",
+        "1.2.3.4",
+        "[::2]",
+        "xn--localhost",
+    ];
+    for host in bypasses {
+        assert_eq!(ask(&format!("{host}:{port}"), Some(&good)).await, 403, "{host}");
+    }
+    assert_eq!(ask("127.0.0.1:1", Some(&good)).await, 403);
+    assert_eq!(ask("127.0.0.1", Some(&good)).await, 403);
+    let local = format!("127.0.0.1:{port}");
+    let wrong = good.replace(lab.node.token(), &"0".repeat(64));
+    for authorization in [None, Some("Bearer"), Some("Bearer "), Some("Basic abc"), Some(&*wrong)] {
+        assert_eq!(ask(&local, authorization).await, 401, "{authorization:?}");
+    }
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_need_no_token_and_metrics_do() {
+    let lab = Lab::start().await;
+    for path in ["/livez", "/readyz"] {
+        let response = lab.client.get(lab.url(path)).send().await.unwrap();
+        assert_eq!((response.status().as_u16(), &*response.text().await.unwrap()), (200, "ok"));
+    }
+    assert_eq!(lab.client.get(lab.url("/metrics")).send().await.unwrap().status(), 401);
+    lab.put("n", "1").await;
+    let request = lab.client.get(lab.url("/metrics")).bearer_auth(lab.node.token());
+    let text = request.send().await.unwrap().text().await.unwrap();
+    let expected = [
+        "trellis_build_info{version=",
+        "trellis_records_total{result=\"accepted\"}",
+        "trellis_verifications_total",
+        "trellis_state_entries 1",
+        "trellis_peers{state=\"connected\"} 0",
+        "trellis_store_commit_seconds_bucket",
+        "trellis_store_commit_batches_count",
+        "trellis_network_bytes_total{kind=\"link\",direction=\"sent\"}",
+        "trellis_queue_depth{queue=\"store\"}",
+        "trellis_api_requests_total{method=\"PUT\",route=\"/v1/entries/{name}\",status=\"200\"} 1",
+        "trellis_event_readers 0",
+        "trellis_event_stream_dropped_total 0",
+        "trellis_uptime_seconds",
+    ];
+    for line in expected {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_says_how_the_node_is_and_what_to_do() {
+    let lab = Lab::start().await;
+    let (_, status) = lab.get("/v1/status").await;
+    assert_eq!(status["health"], "alone");
+    assert!(status["what_you_can_do"].as_str().unwrap().contains("--peer"));
+    assert_eq!(status["network"]["name"], "commons");
+    assert_eq!(status["api"], lab.node.api_url());
+    assert_eq!(status["http"], lab.node.http_url().unwrap());
+    let (code, done) =
+        lab.send(Method::POST, "/v1/peers", "{\"address\":\"http://127.0.0.1:9\"}").await;
+    assert_eq!((code.as_u16(), &done["schema"]), (202, &json!("trellis.done/1")));
+    assert_eq!(lab.get("/v1/status").await.1["health"], "isolated");
+    let (_, peers) = lab.get("/v1/peers").await;
+    assert_eq!(peers["peers"][0]["addresses"][0], "http://127.0.0.1:9");
+    lab.stop().await;
+}

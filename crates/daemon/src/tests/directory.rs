@@ -1,0 +1,105 @@
+//! The directory: modes, lock, network, ports, and what is refused.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::lab::{Lab, settings};
+use crate::start;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+async fn refusal(dir: &Path, flags: &[(&str, &str)]) -> String {
+    match start(settings(dir, flags)).await {
+        Ok(_) => panic!("it started"),
+        Err(error) => error.to_string().replace(&dir.display().to_string(), "DIR"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_for_their_owner_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("a/node");
+    let node = start(settings(&dir, &[])).await.unwrap();
+    assert_eq!(mode(&dir), 0o700);
+    assert_eq!(mode(&dir.join("identity.pem")), 0o600);
+    assert_eq!(mode(&dir.join("token")), 0o600);
+    let run: serde_json::Value =
+        serde_json::from_slice(&fs::read(dir.join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["api"], node.api_url());
+    assert_eq!(run["pid"], std::process::id());
+    node.stop(Duration::from_secs(10)).await;
+    assert!(!dir.join("run.json").exists());
+
+    fs::set_permissions(dir.join("identity.pem"), fs::Permissions::from_mode(0o640)).unwrap();
+    let text = refusal(&dir, &[]).await;
+    assert_eq!(text, "DIR/identity.pem can be read by others; run: chmod 600 DIR/identity.pem");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_has_one_node_and_names_it() {
+    let lab = Lab::start().await;
+    let text = refusal(lab.dir.path(), &[]).await;
+    let holder =
+        format!("in use by process {} (trellis {}", std::process::id(), env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&holder), "{text}");
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_has_one_network() {
+    let dir = Lab::start().await.stop().await;
+    let file = dir.path().join("other.toml");
+    fs::write(&file, "name = \"casa\"\n").unwrap();
+    let text = refusal(dir.path(), &[("network.file", file.to_str().unwrap())]).await;
+    assert!(text.starts_with("DIR belongs to the network \"commons ("), "{text}");
+    assert!(text.contains("not to \"casa ("), "{text}");
+    fs::write(&file, "name = \"casa\"\ncolour = 1\n").unwrap();
+    let text = refusal(dir.path(), &[("network.file", file.to_str().unwrap())]).await;
+    assert!(text.contains("unknown field `colour`"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_no_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let text = refusal(&file, &[]).await;
+    assert_eq!(text, "cannot use DIR: it is a file, not a directory: choose another --dir");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_asked_for_by_hand_must_be_free() {
+    let lab = Lab::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    for (key, url) in
+        [("http.listen", lab.node.http_url().unwrap()), ("api.listen", lab.node.api_url())]
+    {
+        let address = url.trim_start_matches("http://").to_owned();
+        let text = refusal(dir.path(), &[(key, &address)]).await;
+        assert!(text.starts_with(&format!("{address} ({key}) is taken by ")), "{text}");
+        if cfg!(target_os = "linux") {
+            assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+        }
+    }
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_port_that_is_taken_gives_way() {
+    let lab = Lab::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = settings(dir.path(), &[]);
+    let taken = |url: &str| url.trim_start_matches("http://").parse().unwrap();
+    settings.http_listen = Some(taken(&lab.node.http_url().unwrap()));
+    settings.api_listen = taken(&lab.node.api_url());
+    (settings.http_by_hand, settings.api_by_hand) = (false, false);
+    let node = start(settings).await.unwrap();
+    assert_ne!(node.http_url(), lab.node.http_url());
+    assert_ne!(node.api_url(), lab.node.api_url());
+    node.stop(Duration::from_secs(10)).await;
+    lab.stop().await;
+}
