@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::{env, fs};
 
+mod any;
+mod corpus;
 mod decode;
 mod identity;
+mod limits;
 
 /// The committed code is what the schema says; `UPDATE=1 cargo test -p wire` rewrites it.
 #[test]

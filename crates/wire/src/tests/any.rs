@@ -1,0 +1,217 @@
+//! Any value of the schema, for tests that hold for all of them.
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::{
+    Bridged, Carried, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hello, Hlc, Item,
+    Message, MessageKind, NodeId, Ping, Pong, Profile, Range, Reason, Record, Records, Set,
+    SetSummary, Signed, Subtree, Summary, View, Wanted, limits,
+};
+
+pub(super) fn record() -> impl Strategy<Value = Record> {
+    let content = prop_oneof![
+        entry().prop_map(Content::Entry),
+        message().prop_map(Content::Message),
+        profile().prop_map(Content::Profile),
+    ];
+    let numbers = (any::<u64>(), any::<u64>(), 1..u64::MAX);
+    (digest(), numbers, content).prop_map(|(network, (seq, created, expires), content)| {
+        let expires_ms = match &content {
+            Content::Entry(_) => 0,
+            Content::Message(_) => expires,
+            Content::Profile(_) => expires % 2,
+        };
+        Record { network, seq, created: Hlc(created), expires_ms, content }
+    })
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    (label(), label(), proptest::option::of(bytes(64)))
+        .prop_map(|(collection, name, value)| Entry { collection, name, value })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let kind = prop_oneof![
+        Just(MessageKind::Announce),
+        Just(MessageKind::Heartbeat),
+        Just(MessageKind::Request),
+        Just(MessageKind::Response),
+    ];
+    let bridged = (label(), label(), text()).prop_map(|(message_id, message_type, origin_peer)| {
+        Bridged { message_id, message_type, origin_peer }
+    });
+    let links = (vec(digest(), 0..3), proptest::option::of(digest()));
+    (label(), kind, bytes(64), links, proptest::option::of(bridged)).prop_map(
+        |(topic, kind, payload, (item_hashes, reply_to), bridged)| Message {
+            topic,
+            kind,
+            payload,
+            item_hashes,
+            reply_to,
+            bridged,
+        },
+    )
+}
+
+fn profile() -> impl Strategy<Value = Profile> {
+    let address = (any::<[u8; 4]>(), any::<u16>()).prop_map(|(ip, port)| {
+        let [a, b, c, d] = ip;
+        format!("http://{a}.{b}.{c}.{d}:{port}").parse().unwrap()
+    });
+    (vec(address, 0..limits::ADDRESSES_MAX), text(), vec(text(), 0..3))
+        .prop_map(|(addresses, agent, capabilities)| Profile { addresses, agent, capabilities })
+}
+
+/// Every kind of frame, each as likely as the others.
+pub(super) fn frame() -> impl Strategy<Value = Frame> {
+    prop_oneof![
+        (set(), vec(range(), 0..4))
+            .prop_map(|(set, ranges)| Frame::Compare(Compare { set, ranges })),
+        fetch().prop_map(Frame::Fetch),
+        goodbye(),
+        hello(),
+        vec(signed(), 0..4).prop_map(Frame::Peers),
+        Just(Frame::PeersWanted),
+        (any::<[u64; 2]>(), any::<u32>(), summary()).prop_map(
+            |([nonce, time_ms], links, summary)| {
+                Frame::Ping(Ping { nonce, time_ms, links, summary })
+            }
+        ),
+        (any::<[u64; 2]>(), summary()).prop_map(|([nonce, time_ms], summary)| Frame::Pong(Pong {
+            nonce,
+            time_ms,
+            summary
+        })),
+        vec(carried(), 0..4).prop_map(Frame::Push),
+        records(),
+        summary().prop_map(Frame::Summary),
+    ]
+}
+
+pub(super) fn signed() -> impl Strategy<Value = Signed> {
+    (bytes(200), any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(body, author, half)| {
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&half);
+        Signed { body, author: NodeId::from_bytes(author), signature }
+    })
+}
+
+fn hello() -> impl Strategy<Value = Frame> {
+    let numbers = (any::<u32>(), any::<u64>(), any::<u64>());
+    let texts = (text(), vec(text(), 0..3));
+    (numbers, digest(), texts, signed(), summary()).prop_map(
+        |((version, session, time_ms), network, (agent, capabilities), profile, summary)| {
+            Frame::Hello(Box::new(Hello {
+                version,
+                network,
+                session,
+                agent,
+                capabilities,
+                time_ms,
+                profile,
+                summary,
+            }))
+        },
+    )
+}
+
+fn goodbye() -> impl Strategy<Value = Frame> {
+    let reasons = [
+        Reason::Busy,
+        Reason::Duplicate,
+        Reason::Leaving,
+        Reason::Misbehaved,
+        Reason::Rotated,
+        Reason::Silent,
+        Reason::Unspecified,
+        Reason::Version,
+        Reason::WrongNetwork,
+    ];
+    (proptest::sample::select(reasons.to_vec()), text())
+        .prop_map(|(reason, text)| Frame::Goodbye(Goodbye { reason, text }))
+}
+
+fn records() -> impl Strategy<Value = Frame> {
+    let next = proptest::option::of((prefix(), digest()));
+    (set(), vec(signed(), 0..4), any::<bool>(), next).prop_map(|(set, records, range, next)| {
+        let next = next.map(|((prefix, bits), after)| {
+            let after = Some(after);
+            Fetch { set, wanted: Wanted::Range { prefix, bits, after } }
+        });
+        Frame::Records(Records { set, records, range, next })
+    })
+}
+
+fn fetch() -> impl Strategy<Value = Fetch> {
+    let wanted = prop_oneof![
+        vec(digest(), 0..4).prop_map(Wanted::Keys),
+        (prefix(), proptest::option::of(digest()))
+            .prop_map(|((prefix, bits), after)| Wanted::Range { prefix, bits, after }),
+    ];
+    (set(), wanted).prop_map(|(set, wanted)| Fetch { set, wanted })
+}
+
+fn range() -> impl Strategy<Value = Range> {
+    let item = (digest(), digest()).prop_map(|(key, value)| Item { key, value });
+    let subtree =
+        (prefix(), digest()).prop_map(|((prefix, bits), hash)| Subtree { prefix, bits, hash });
+    let view = prop_oneof![
+        vec(item, 0..4).prop_map(View::Items),
+        vec(subtree, 0..4).prop_map(View::Subtrees),
+    ];
+    (prefix(), view, any::<bool>()).prop_map(|((prefix, bits), view, answer)| Range {
+        prefix,
+        bits,
+        view,
+        answer,
+    })
+}
+
+fn carried() -> impl Strategy<Value = Carried> {
+    (signed(), 0..=limits::TTL_MAX, any::<u8>()).prop_map(|(signed, ttl, hops)| Carried {
+        signed,
+        ttl,
+        hops,
+    })
+}
+
+fn summary() -> impl Strategy<Value = Summary> {
+    let set = || (digest(), any::<u64>()).prop_map(|(root, count)| SetSummary { root, count });
+    (set(), set(), any::<bool>()).prop_map(|(state, messages, answer_wanted)| Summary {
+        state,
+        messages,
+        answer_wanted,
+    })
+}
+
+fn set() -> impl Strategy<Value = Set> {
+    prop_oneof![Just(Set::State), Just(Set::Messages)]
+}
+
+/// A prefix whose unused bits are zero.
+fn prefix() -> impl Strategy<Value = (Digest, u16)> {
+    (digest(), 0..=256_u16).prop_map(|(mut prefix, bits)| {
+        for bit in bits..256 {
+            prefix.0[usize::from(bit / 8)] &= !(0x80 >> (bit % 8));
+        }
+        (prefix, bits)
+    })
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    any::<[u8; 32]>().prop_map(Digest)
+}
+
+fn bytes(most: usize) -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..most).prop_map(Bytes::from)
+}
+
+fn label() -> impl Strategy<Value = String> {
+    "[a-z0-9/ \u{e4}]{1,40}"
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "[ -~]{0,60}"
+}

@@ -1,0 +1,91 @@
+//! Every file of the fuzz corpora, through the bodies of the fuzz targets.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use bytes::Bytes;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::any;
+use crate::{Digest, Identity, Proof, Signed, fuzz};
+
+/// Replays a corpus; `UPDATE=1` writes the seeds first.
+#[track_caller]
+fn check(target: &str, body: fn(&[u8]), seeds: Vec<Vec<u8>>) {
+    let dir = root().join("fuzz/corpora").join(target);
+    if env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(&dir).unwrap();
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(dir.join(format!("seed-{number:02}")), seed).unwrap();
+        }
+    }
+    let files = fs::read_dir(&dir).unwrap().map(|it| it.unwrap().path());
+    let replayed = files.map(|file| body(&fs::read(file).unwrap())).count();
+    assert!(seeds.len() <= replayed, "run: UPDATE=1 cargo test -p wire corpus");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The same values at each run.
+fn some<T>(strategy: &impl Strategy<Value = T>, count: usize) -> Vec<T> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+/// Seeds, their halves, and nothing at all.
+fn hurt(seeds: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let halves: Vec<Vec<u8>> = seeds.iter().take(4).map(|it| it[..it.len() / 2].to_vec()).collect();
+    [seeds, halves, vec![vec![]]].concat()
+}
+
+#[test]
+fn frames_of_the_corpus_are_read_or_refused() {
+    let seeds = some(&any::frame(), 32).iter().map(crate::Frame::encode).collect();
+    check("frame", fuzz::frame, hurt(seeds));
+}
+
+#[test]
+fn records_of_the_corpus_are_read_or_refused() {
+    let seeds = some(&any::record(), 16).iter().map(crate::Record::encode).collect();
+    check("record", fuzz::record, hurt(seeds));
+}
+
+#[test]
+fn signed_records_of_the_corpus_are_read_or_refused() {
+    let identity = Identity::from_seed([1; 32]);
+    let seal = |record: &crate::Record| Signed::seal(record, &identity).encode();
+    let mut seeds: Vec<Vec<u8>> = some(&any::record(), 8).iter().map(seal).collect();
+    let junk =
+        Signed { body: Bytes::from_static(b"junk"), author: identity.id(), signature: [9; 64] };
+    seeds.push(junk.encode());
+    check("signed", fuzz::signed, hurt(seeds));
+}
+
+#[test]
+fn proofs_of_the_corpus_are_read_or_refused() {
+    let proof =
+        |seed: u8| Proof::new(&Identity::from_seed([seed; 32]), Digest([seed; 32]), &[1; 32]);
+    check("proof", fuzz::proof, hurt((0..3).map(|seed| proof(seed).encode()).collect()));
+}
+
+#[test]
+fn texts_of_the_corpus_are_read_or_refused() {
+    let id = Identity::from_seed([1; 32]).id().to_string();
+    let texts = [
+        "http://127.0.0.1:8880",
+        "http://[::1]:1/a/b/",
+        "HTTP://H:80",
+        "http://user:pass@h",
+        "http://h?a#b",
+        "https://h:1",
+        "http://xn--nxasmq6b:9",
+        "\u{e4}\u{1f600}",
+        "12D3KooW",
+        id.as_str(),
+    ];
+    check("text", fuzz::text, hurt(texts.iter().map(|it| it.as_bytes().to_vec()).collect()));
+}

@@ -1,0 +1,205 @@
+//! Each limit holds: the most passes, one more is refused with its name.
+
+use bytes::Bytes;
+
+use crate::{
+    Address, Carried, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hlc, Identity, Item,
+    Message, Profile, Proof, Range, Reason, Record, Records, Set, Signed, Subtree, View, Wanted,
+    WireError, limits,
+};
+
+/// What is too large, how large, and what is allowed; `None` if it passes.
+type Verdict = Option<(&'static str, usize, usize)>;
+
+#[track_caller]
+fn verdict<T: std::fmt::Debug>(result: Result<T, WireError>) -> Verdict {
+    match result {
+        Ok(_) => None,
+        Err(WireError::TooLarge { what, size, max }) => Some((what, size, max)),
+        Err(error) => panic!("refused for another reason: {error:?}"),
+    }
+}
+
+/// The most passes, one more does not.
+#[track_caller]
+fn check(what: &'static str, max: usize, of_size: impl Fn(usize) -> Verdict) {
+    assert_eq!(of_size(max), None, "{what}: the most is refused");
+    assert_eq!(of_size(max + 1), Some((what, max + 1, max)), "{what}: one more passes");
+}
+
+fn frame(frame: &Frame) -> Verdict {
+    verdict(Frame::decode(&Bytes::from(frame.encode())))
+}
+
+fn record(content: Content, expires_ms: u64) -> Record {
+    Record { network: Digest([2; 32]), seq: 1, created: Hlc(1), expires_ms, content }
+}
+
+fn opened(content: Content, expires_ms: u64) -> Result<Record, WireError> {
+    Record::decode(&Bytes::from(record(content, expires_ms).encode()))
+}
+
+fn signed() -> Signed {
+    let profile = Profile { addresses: vec![], agent: String::new(), capabilities: vec![] };
+    Signed::seal(&record(Content::Profile(profile), 0), &Identity::from_seed([1; 32]))
+}
+
+fn message(change: impl FnOnce(&mut Message)) -> Result<Record, WireError> {
+    let mut message = Message::new("t", "1");
+    change(&mut message);
+    opened(Content::Message(message), 1)
+}
+
+fn profile(change: impl FnOnce(&mut Profile)) -> Verdict {
+    let mut profile = Profile { addresses: vec![], agent: String::new(), capabilities: vec![] };
+    change(&mut profile);
+    verdict(opened(Content::Profile(profile), 0))
+}
+
+#[test]
+fn a_record_body_has_a_ceiling() {
+    let max = limits::BODY_BYTES_CEILING;
+    let body = |payload: usize| {
+        let message = Message::new("t", vec![b'1'; payload]);
+        Bytes::from(record(Content::Message(message), 1).encode())
+    };
+    let rest = body(max).len() - max;
+    assert_eq!(body(max - rest).len(), max);
+    assert_eq!(verdict(Record::decode(&body(max - rest))), None);
+    let refused = verdict(Record::decode(&body(max - rest + 1)));
+    assert_eq!(refused, Some(("record body", max + 1, max)));
+    let large = Bytes::from(vec![0; max + 1]);
+    let signed = Signed { body: large, ..signed() };
+    assert_eq!(verdict(Signed::decode(&signed.encode())), Some(("record body", max + 1, max)));
+    let (size, max) = (max + 129, max + 128);
+    assert_eq!(verdict(Signed::decode(&vec![0; size])), Some(("record", size, max)));
+}
+
+#[test]
+fn the_default_body_fits_below_the_ceiling_and_both_fit_a_frame() {
+    const { assert!(limits::BODY_BYTES_MAX <= limits::BODY_BYTES_CEILING) };
+    let body = Bytes::from(vec![1; limits::BODY_BYTES_CEILING]);
+    let full = Carried { signed: Signed { body, ..signed() }, ttl: 1, hops: 0 };
+    assert_eq!(frame(&Frame::Push(vec![full])), None);
+    // A push is closed at the target, or before a record that fits alone.
+    let most = limits::RECORDS_BYTES_TARGET + limits::BODY_BYTES_CEILING;
+    assert!(most <= limits::FRAME_BYTES_MAX, "{most}");
+}
+
+#[test]
+fn a_frame_has_a_length() {
+    let (max, large) = (limits::FRAME_BYTES_MAX, vec![0; limits::FRAME_BYTES_MAX + 1]);
+    let refused = verdict(Frame::decode(&Bytes::from(large)));
+    assert_eq!(refused, Some(("frame bytes", max + 1, max)));
+}
+
+#[test]
+fn a_frame_carries_so_many_records() {
+    let max = limits::RECORDS_PER_FRAME_MAX;
+    let carried = Carried { signed: signed(), ttl: 1, hops: 0 };
+    check("records", max, |size| frame(&Frame::Push(vec![carried.clone(); size])));
+    check("records", max, |size| {
+        let (set, records) = (Set::State, vec![signed(); size]);
+        frame(&Frame::Records(Records { set, records, next: None, range: false }))
+    });
+    check("records", limits::PEERS_MAX, |size| frame(&Frame::Peers(vec![signed(); size])));
+}
+
+#[test]
+fn a_comparison_has_so_many_ranges_and_parts() {
+    let range = |view| Range { prefix: Digest::default(), bits: 0, view, answer: false };
+    let compare = |ranges| frame(&Frame::Compare(Compare { set: Set::State, ranges }));
+    let empty = range(View::Items(vec![]));
+    check("ranges", limits::RANGES_MAX, |size| compare(vec![empty.clone(); size]));
+    let item = Item { key: Digest::default(), value: Digest::default() };
+    check("parts of a range", limits::RANGE_PARTS_MAX, |size| {
+        compare(vec![range(View::Items(vec![item; size]))])
+    });
+    let subtree = Subtree { prefix: Digest::default(), bits: 0, hash: Digest::default() };
+    check("parts of a range", limits::RANGE_PARTS_MAX, |size| {
+        compare(vec![range(View::Subtrees(vec![subtree; size]))])
+    });
+}
+
+#[test]
+fn a_wish_has_so_many_keys() {
+    check("keys", limits::KEYS_MAX, |size| {
+        let wanted = Wanted::Keys(vec![Digest::default(); size]);
+        frame(&Frame::Fetch(Fetch { set: Set::State, wanted }))
+    });
+}
+
+#[test]
+fn a_profile_has_so_many_addresses_and_capabilities() {
+    let address: Address = "http://h".parse().unwrap();
+    let addresses = |size| profile(|it| it.addresses = vec![address.clone(); size]);
+    check("addresses", limits::ADDRESSES_MAX, addresses);
+    check("capabilities", limits::CAPABILITIES_MAX, |size| {
+        profile(|it| it.capabilities = vec!["c".into(); size])
+    });
+    check("capability bytes", limits::TEXT_BYTES_MAX, |size| {
+        profile(|it| it.capabilities = vec!["c".repeat(size)])
+    });
+    check("agent bytes", limits::TEXT_BYTES_MAX, |size| profile(|it| it.agent = "a".repeat(size)));
+}
+
+#[test]
+fn a_goodbye_is_short() {
+    check("goodbye text", limits::TEXT_BYTES_MAX, |size| {
+        frame(&Frame::Goodbye(Goodbye { reason: Reason::Busy, text: "t".repeat(size) }))
+    });
+}
+
+#[test]
+fn an_address_has_a_length() {
+    let address = |size: usize| format!("http://{}", "h".repeat(size - 7)).parse::<Address>();
+    assert!(address(limits::ADDRESS_BYTES_MAX).is_ok());
+    let refused = address(limits::ADDRESS_BYTES_MAX + 1).unwrap_err().to_string();
+    assert!(refused.starts_with("not an address: too long: http://hhh"), "{refused}");
+}
+
+#[test]
+fn labels_and_names_have_a_length() {
+    let entry = |collection: usize, name: usize| {
+        let (collection, name) = ("c".repeat(collection), "n".repeat(name));
+        opened(Content::Entry(Entry { collection, name, value: None }), 0).map(|_| ())
+    };
+    let (label, name) = (limits::LABEL_BYTES_MAX, limits::NAME_BYTES_MAX);
+    assert_eq!(entry(label, name), Ok(()));
+    assert_eq!(entry(label + 1, 1), Err(WireError::Label("collection", label)));
+    assert_eq!(entry(1, name + 1), Err(WireError::Label("name", name)));
+    let topic = |size| message(|it| it.topic = "t".repeat(size)).map(|_| ());
+    assert_eq!(topic(label), Ok(()));
+    assert_eq!(topic(label + 1), Err(WireError::Label("topic", label)));
+}
+
+#[test]
+fn a_message_speaks_of_so_many_items() {
+    check("item hashes", limits::ITEM_HASHES_MAX, |size| {
+        verdict(message(|it| it.item_hashes = vec![Digest::default(); size]))
+    });
+}
+
+#[test]
+fn what_a_bridge_carries_over_is_short() {
+    let max = limits::TEXT_BYTES_MAX;
+    let bridged = |id: usize, kind: usize, origin: usize| {
+        message(|it| {
+            it.bridged = Some(crate::Bridged {
+                message_id: "i".repeat(id),
+                message_type: "t".repeat(kind),
+                origin_peer: "o".repeat(origin),
+            });
+        })
+        .map(|_| ())
+    };
+    assert_eq!(bridged(max, max, max), Ok(()));
+    assert_eq!(bridged(max + 1, 1, 1), Err(WireError::Label("message_id", max)));
+    assert_eq!(bridged(1, max + 1, 1), Err(WireError::Label("message_type", max)));
+    check("origin_peer bytes", max, |size| verdict(bridged(1, 1, size)));
+}
+
+#[test]
+fn a_proof_has_a_length() {
+    assert_eq!(verdict(Proof::decode(&[0; 257])), Some(("proof", 257, 256)));
+}
