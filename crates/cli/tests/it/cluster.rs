@@ -128,7 +128,8 @@ pub(crate) fn agree(nodes: &[&Node], entries: u64, patience: Duration) {
     let began = Instant::now();
     until("agreement", patience, || {
         let roots: Vec<Value> = nodes.iter().map(|node| node.json(&["root"])).collect();
-        let same = roots.iter().all(|it| it["root"] == roots[0]["root"] && it["entries"] == entries);
+        let same =
+            roots.iter().all(|it| it["root"] == roots[0]["root"] && it["entries"] == entries);
         let after = began.elapsed();
         if same { Ok(()) } else { Err(format!("after {after:?}: {roots:?}")) }
     });
