@@ -239,17 +239,16 @@ impl Membership {
             .filter(|(address, it)| it.retry.at <= time && self.is_wanted(address, it))
             .map(|(address, _)| (address.clone(), Target::Bootstrap))
             .collect();
-        let nodes: Vec<(&NodeId, &Known)> =
-            self.dialable().filter(|(_, known)| known.retry.at <= time).collect();
+        let nodes: Vec<(NodeId, u32, Address)> = self
+            .dialable()
+            .filter(|(_, known, _)| known.retry.at <= time)
+            .filter(|(_, _, address)| due.iter().all(|(taken, _)| taken != *address))
+            .map(|(node, known, address)| (*node, known.retry.failures, address.clone()))
+            .collect();
         let mut nodes = random.pick(nodes, usize::MAX);
-        nodes.sort_by_key(|(_, known)| known.retry.failures);
-        due.extend(
-            nodes
-                .iter()
-                .take(wanted)
-                .filter_map(|(node, it)| Some((it.address()?, Target::Node(**node)))),
-        );
-        due.retain(|(address, _)| !self.dials.contains_key(address));
+        nodes.sort_by_key(|(_, failures, _)| *failures);
+        let nodes = nodes.into_iter().take(wanted);
+        due.extend(nodes.map(|(node, _, address)| (address, Target::Node(node))));
         due.truncate(max);
         due.into_iter()
             .map(|(address, target)| {
@@ -262,10 +261,7 @@ impl Membership {
     /// Returns when somebody becomes due.
     pub(crate) fn deadline(&self, nodes_wanted: bool) -> Option<Time> {
         let bootstrap = self.bootstrap.iter().filter(|(address, it)| self.is_wanted(address, it));
-        let nodes = self.dialable().filter(|(_, known)| {
-            nodes_wanted && known.address().is_some_and(|it| !self.dials.contains_key(&it))
-        });
-        let nodes = nodes.map(|(_, it)| it.retry.at);
+        let nodes = self.dialable().filter(|_| nodes_wanted).map(|(_, known, _)| known.retry.at);
         bootstrap.map(|(_, it)| it.retry.at).chain(nodes).min()
     }
 
@@ -279,12 +275,8 @@ impl Membership {
 
     /// Returns a node that could be dialled though no link is wanted, for rotation.
     pub(crate) fn stranger(&mut self, random: &mut Random, now: Now) -> Option<Address> {
-        let due: Vec<(NodeId, Address)> = self
-            .dialable()
-            .filter(|(_, known)| known.retry.at <= now.time())
-            .filter_map(|(node, known)| Some((*node, known.address()?)))
-            .filter(|(_, address)| !self.dials.contains_key(address))
-            .collect();
+        let due = self.dialable().filter(|(_, known, _)| known.retry.at <= now.time());
+        let due = due.map(|(node, _, address)| (*node, address.clone())).collect();
         let (node, address) = random.pick(due, 1).pop()?;
         self.dials.insert(address.clone(), Target::Node(node));
         Some(address)
@@ -297,8 +289,12 @@ impl Membership {
         !linked && !bootstrap.door && !self.dials.contains_key(address)
     }
 
-    fn dialable(&self) -> impl Iterator<Item = (&NodeId, &Known)> {
-        self.known.iter().filter(|(_, known)| !known.linked && known.address().is_some())
+    /// Returns nodes that are not linked and have an address that is not being dialled.
+    fn dialable(&self) -> impl Iterator<Item = (&NodeId, &Known, &Address)> {
+        self.known.iter().filter(|(_, known)| !known.linked).filter_map(|(node, known)| {
+            let address = known.address()?;
+            (!self.dials.contains_key(address)).then_some((node, known, address))
+        })
     }
 
     fn make_room(&mut self) -> Option<NodeId> {
@@ -331,10 +327,10 @@ impl Known {
     }
 
     /// Returns the address to try: where we last reached it, then all in turn.
-    pub(crate) fn address(&self) -> Option<Address> {
-        let all: Vec<&Address> = self.reached.iter().chain(&self.addresses).collect();
+    pub(crate) fn address(&self) -> Option<&Address> {
+        let count = self.addresses.len() + usize::from(self.reached.is_some());
         let turn = usize::try_from(self.retry.failures).unwrap_or(usize::MAX);
-        all.get(turn % all.len().max(1)).map(|address| (*address).clone())
+        self.reached.iter().chain(&self.addresses).nth(turn.checked_rem(count)?)
     }
 }
 

@@ -9,25 +9,29 @@ use crate::{Effect, Event, LinkId, Now, Time};
 impl Engine {
     /// Returns when [`crate::Input::Tick`] is due, on the monotonic clock.
     pub fn deadline(&self) -> Option<Time> {
+        self.waiting_for().map(|(at, _)| at)
+    }
+
+    /// Returns what the engine waits for next, and until when.
+    pub fn waiting_for(&self) -> Option<(Time, &'static str)> {
         if self.stopping {
             return None;
         }
-        let links = self.links.all().map(|(id, _)| self.probe_deadline(id));
-        let links = links.min();
-        let open = self.dials_open();
-        let dials = self.membership.deadline(0 < self.links_short()).filter(|_| 0 < open);
-        let clocks = [
-            Some(self.clocks.rotate_at),
-            Some(self.clocks.sweep_at),
-            Some(self.clocks.announce_at),
-            Some(self.clocks.peers_wanted_at),
-        ];
+        let open = 0 < self.dials_open();
+        let dials = self.membership.deadline(0 < self.links_short()).filter(|_| open);
         let fetching = self.fetching.as_ref().map(|it| Time(it.heard.0 + FETCH_MS));
-        clocks
-            .into_iter()
-            .chain([links, dials, self.doors.deadline(), self.tell_deadline(), fetching])
-            .flatten()
-            .min()
+        let waits = [
+            (self.links.all().map(|(id, _)| self.probe_deadline(id)).min(), "a probe"),
+            (dials, "a dial"),
+            (self.doors.deadline(), "a door check"),
+            (self.tell_deadline(), "a comparison"),
+            (fetching, "a bulk transfer"),
+            (Some(self.clocks.rotate_at), "rotation"),
+            (Some(self.clocks.sweep_at), "a sweep"),
+            (Some(self.clocks.announce_at), "an announcement"),
+            (Some(self.clocks.peers_wanted_at), "asking for peers"),
+        ];
+        waits.into_iter().filter_map(|(at, what)| Some((at?, what))).min()
     }
 
     pub(super) fn tick(&mut self, now: Now) {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use wire::{Address, Content, NodeId};
+use merkle::Prefix;
+use wire::{Address, Content, NodeId, RecordId, Set};
 
 use super::Engine;
 use crate::membership::Known;
@@ -12,6 +13,22 @@ impl Engine {
     /// Returns the settings the engine runs with.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Returns the ids of the records of one set, in the order of their places.
+    pub fn held(&self, set: Set) -> Vec<RecordId> {
+        let leaves = self.sets.map(set).leaves(&Prefix::ALL, None, usize::MAX);
+        leaves.iter().map(|leaf| leaf.value).collect()
+    }
+
+    /// Returns how many links have said hello.
+    pub fn links_len(&self) -> usize {
+        self.links.greeted_len()
+    }
+
+    /// Returns how many signatures are waiting to be checked.
+    pub fn pending_len(&self) -> usize {
+        self.intake.len()
     }
 
     /// Returns how the node is.
@@ -95,7 +112,7 @@ impl Engine {
     }
 
     fn node_status(&self, node: NodeId, known: &Known, now: Now) -> PeerStatus {
-        let dialling = known.address().is_some_and(|it| self.membership.is_dialling(&it));
+        let dialling = known.address().is_some_and(|it| self.membership.is_dialling(it));
         let state = match (dialling, known.retry.failures) {
             (true, _) => PeerState::Connecting,
             (false, 0) => PeerState::Known,
