@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine::Snapshot;
 use node::engine;
-use store::{DiskStore, Store as _, StoreError};
+use store::{DiskStore, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -93,28 +93,35 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let start = Start { clock: Clock::start(), start_ms: clock::unix_ms() };
-    let ground = Ground::open(&settings, start.start_ms).await?;
+    let ground = Ground::open(&settings).await?;
+    start_on(settings, ground).await
+}
+
+/// Starts a node on a directory that is open.
+pub(crate) async fn start_on(settings: Settings, ground: Ground) -> Result<Running, StartError> {
+    let start = Start { clock: Clock::start(), start_ms: ground.start_ms };
     let door = open_door(&settings, &ground.home).await?;
     let api = bind_api(&settings).await?;
     start.node(settings, ground, door, api)
 }
 
 /// The directory, taken, and what was in its store.
-struct Ground {
+pub(crate) struct Ground {
     home: Home,
-    store: DiskStore,
+    pub(crate) store: Box<dyn Store>,
     snapshot: Snapshot,
+    start_ms: u64,
 }
 
 impl Ground {
-    async fn open(settings: &Settings, start_ms: u64) -> Result<Self, StartError> {
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let start_ms = clock::unix_ms();
         let (path, file) = (settings.directory.clone(), settings.network_file.clone());
         let open = move || -> Result<Self, DirectoryError> {
             let home = Home::open(&path, file.as_deref(), &clock::rfc3339(start_ms))?;
-            let store = DiskStore::open(&path, home.network.id)?;
+            let store = Box::new(DiskStore::open(&path, home.network.id)?);
             let snapshot = store.load()?;
-            Ok(Self { home, store, snapshot })
+            Ok(Self { home, store, snapshot, start_ms })
         };
         match tokio::task::spawn_blocking(open).await {
             Ok(ground) => Ok(ground?),
@@ -270,7 +277,7 @@ impl Start {
         stop: CancellationToken,
     ) -> Result<(Runtime, Wires, Ended), StartError> {
         let system = |error: std::io::Error| StartError::System(error.to_string());
-        let Ground { home, store, snapshot } = ground;
+        let Ground { home, store, snapshot, start_ms: _ } = ground;
         let (feed, metrics) = (Feed::new(self.start_ms), Metrics::new());
         let (requests, request_queue) = mpsc::channel(REQUESTS_MAX);
         let (stored_sender, stored) = mpsc::channel(COMPLETIONS_MAX);
@@ -281,7 +288,7 @@ impl Start {
         let network = home.network.id;
         let node = node::Node::new(config, home.identity, snapshot, seed()?, self.clock.now());
         let (store, store_ended) =
-            StoreThread::start(Box::new(store), home.lock, stored_sender, metrics.store.clone())
+            StoreThread::start(store, home.lock, stored_sender, metrics.store.clone())
                 .map_err(system)?;
         let verifier = Verifier::start(network, verified_sender).map_err(system)?;
         let life_ms = settings.message_life_s.saturating_mul(1_000);

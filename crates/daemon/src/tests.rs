@@ -2,7 +2,9 @@
 
 mod api;
 mod directory;
+mod disk;
 mod document;
+mod doors;
 mod events;
 mod fuzz;
 mod lab;

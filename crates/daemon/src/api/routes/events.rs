@@ -35,7 +35,7 @@ pub(crate) struct EventsQuery {
 #[utoipa::path(get, path = "/v1/events", tag = "messages",
     params(EventsQuery, ("Last-Event-ID" = Option<u64>, Header, description = "Replay what came after")),
     responses((status = 200, description = "Events, `gap` and `bye`", body = Event, content_type = "text/event-stream"),
-        (status = "4XX", body = ProblemBody)))]
+        (status = "4XX", body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub(crate) async fn events(
     State(context): State<Shared>,
     query: Result<Query<EventsQuery>, QueryRejection>,
@@ -43,7 +43,12 @@ pub(crate) async fn events(
 ) -> Result<Response, Problem> {
     let filter = Filter::new(super::query(query)?)?;
     let after = last_event_id(&headers)?;
-    let subscription = context.commands.events().subscribe(after);
+    let feed = context.commands.events();
+    if READERS_MAX <= feed.readers() {
+        let detail = format!("{READERS_MAX} readers follow the events: end one of them");
+        return Err(Problem::new(Code::Busy, detail));
+    }
+    let subscription = feed.subscribe(after);
     let kind = (header::CONTENT_TYPE, "text/event-stream");
     let fresh = (header::CACHE_CONTROL, "no-store");
     let body = Body::from_stream(text(subscription, filter));
@@ -143,6 +148,8 @@ fn data_text(kind: &str, data: &impl serde::Serialize) -> String {
     text
 }
 
+/// Readers at once: each holds one of the API's connections.
+const READERS_MAX: usize = 64;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies and readers take a connection without a byte for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
