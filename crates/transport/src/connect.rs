@@ -22,8 +22,9 @@ pub(crate) async fn connect(
     let limit_ms = shared.limits.connect_ms;
     let deadline = Instant::now() + Duration::from_millis(limit_ms);
     let stream = match timeout_at(deadline, find(address, deadline)).await {
-        Ok(stream) => stream?,
-        Err(_) => return Err(format!("no answer within {}", seconds(limit_ms))),
+        Ok(Ok(Some(stream))) => stream,
+        Ok(Err(why)) => return Err(why),
+        Ok(Ok(None)) | Err(_) => return Err(format!("no answer within {}", seconds(limit_ms))),
     };
     // Small frames must not wait for each other. It can fail only on a broken connection, which
     // the first read notices.
@@ -37,8 +38,9 @@ pub(crate) fn seconds(ms: u64) -> String {
     if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
 }
 
-/// Tries the addresses of a name in turn; each gets its share of the time that is left.
-async fn find(address: &Address, deadline: Instant) -> Result<TcpStream, String> {
+/// Tries the addresses of a name in turn; each gets its share of the time that is left. `None` if
+/// the last one gave no answer.
+async fn find(address: &Address, deadline: Instant) -> Result<Option<TcpStream>, String> {
     let (host, port) = address.host_port();
     let name = host.trim_start_matches('[').trim_end_matches(']');
     let found = lookup_host((name, port)).await;
@@ -46,17 +48,17 @@ async fn find(address: &Address, deadline: Instant) -> Result<TcpStream, String>
         .map_err(|error| format!("no address for the name {name}: {error}"))?
         .take(ADDRESSES_TRIED_MAX)
         .collect();
-    let mut why = format!("no address for the name {name}");
+    let mut result = Err(format!("no address for the name {name}"));
     for (tried, addr) in found.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(found.len() - tried).unwrap_or(1);
-        why = match timeout_at(Instant::now() + share, TcpStream::connect(addr)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => describe(&error, address),
-            Err(_) => "no answer in time".to_owned(),
+        result = match timeout_at(Instant::now() + share, TcpStream::connect(addr)).await {
+            Ok(Ok(stream)) => return Ok(Some(stream)),
+            Ok(Err(error)) => Err(describe(&error, address)),
+            Err(_) => Ok(None),
         };
     }
-    Err(why)
+    result
 }
 
 fn describe(error: &io::Error, address: &Address) -> String {

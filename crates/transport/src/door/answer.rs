@@ -76,8 +76,11 @@ async fn route(visit: &Arc<Visit>, request: Request<Incoming>) -> Result<Answer,
 }
 
 async fn gossip(visit: &Visit, request: Request<Incoming>) -> Result<Answer, Problem> {
-    check_headers(request.headers())?;
-    let body = read_body(visit, request.into_body()).await?;
+    let checked = check_headers(request.headers());
+    // Read in any case: an answer before the client has finished sending may never reach it.
+    let body = read_body(visit, request.into_body()).await;
+    checked?;
+    let body = body?;
     let envelope = envelope::parse(&body)?;
     let message_id = envelope.message_id.clone();
     let (from, envelope) = (visit.remote_ip, Box::new(envelope));

@@ -180,7 +180,11 @@ impl Held {
 impl Limits {
     fn deadline(&self, phase: Phase) -> Option<Instant> {
         match phase {
-            Phase::Busy | Phase::Handshake(_) | Phase::Link => None,
+            Phase::Busy | Phase::Link => None,
+            // Later than the handshake's own limit, for connections that never become a WebSocket.
+            Phase::Handshake(since) => {
+                Some(since + Duration::from_millis(self.handshake_ms + self.header_ms))
+            }
             Phase::Head(since) => Some(since + Duration::from_millis(self.header_ms)),
             Phase::Idle(since) => Some(since + Duration::from_millis(self.idle_ms)),
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -157,6 +158,36 @@ async fn a_half_open_websocket_is_closed() {
     drop(socket);
     node.transport.stop(PATIENCE).await;
     assert_eq!(node.transport.traffic().handshakes.timed_out, 1);
+    assert_eq!(node.transport.traffic().connections_open, 0);
+}
+
+#[tokio::test]
+async fn an_upgrade_that_never_happens_is_cut() {
+    let limits = Limits { handshake_ms: 200, header_ms: 100, ..Limits::default() };
+    let node = node_with(1, 0, limits).await;
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    for (version, more) in [("1.0", ""), ("1.1", "content-length: 9\r\n"), ("1.1", "")] {
+        let head = format!("GET /link HTTP/{version}\r\nhost: x\r\n{upgrade}{more}\r\n");
+        let mut stream = TcpStream::connect(node.addr()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        // What matters is that it ends.
+        let _answer = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("not cut");
+    }
+    node.transport.stop(PATIENCE).await;
+    assert_eq!(node.transport.traffic().connections_open, 0);
+}
+
+#[tokio::test]
+async fn a_told_peer_knows_why_its_link_ended() {
+    let mut node = node(1).await;
+    let (mut socket, _) = prove(&node, good).await;
+    let linked = node.linked().await;
+    socket.send(Message::binary(vec![0; 100])).await.unwrap();
+    assert_eq!(farewell(&mut socket).await, "what arrived does not decrypt");
+    drop(socket);
+    node.closed(linked.link).await;
 }
 
 #[tokio::test]
@@ -171,7 +202,8 @@ async fn what_is_no_handshake_is_refused() {
 
 /// Expects that a linked peer is thrown out for a message.
 async fn thrown_out(message: Message, part: &str) {
-    let mut node = node(1).await;
+    let limits = Limits { farewell_ms: 100, ..Limits::default() };
+    let mut node = node_with(1, 0, limits).await;
     let (mut socket, _) = prove(&node, good).await;
     let linked = node.linked().await;
     // The node may close before all of it is written.
