@@ -16,7 +16,7 @@ pub(crate) async fn run(_: &Args, place: &Place) -> anyhow::Result<()> {
         return place.output.data(answer.text);
     }
     for (label, text) in facts(&answer.value) {
-        place.output.data(format_args!("{label:<10}{text}"))?;
+        place.output.data(format_args!("{label:<12}{text}"))?;
     }
     Ok(())
 }

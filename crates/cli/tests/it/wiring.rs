@@ -1,6 +1,6 @@
 //! Every command against a real node: exit codes, JSON, and what it says when things go wrong.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -303,28 +303,36 @@ fn ctrl_c_and_sigterm_leave_politely() {
     }
 }
 
-/// A reader that never reads holds the polite end up; the second signal does not wait for it.
+/// A request whose body never comes holds the polite end up; a second signal does not wait.
 #[test]
 fn a_second_ctrl_c_stops_at_once() {
     let (_place, mut node) = alone();
-    let mut stuck = stuck_request(&node);
+    let stuck = stuck_request(&node);
     node.signal("INT");
+    until("the polite end has begun", Duration::from_secs(5), || {
+        let log = node.log();
+        if log.contains("leaving") { Ok(()) } else { Err(log) }
+    });
     node.signal("INT");
-    let status = node.ends_within(Duration::from_secs(5));
-    assert!(matches!(status.code(), Some(0 | 130)), "{status:?}");
-    stuck.flush().unwrap_or_default();
+    let status = node.ends_within(Duration::from_secs(3));
+    assert_eq!(status.code(), Some(130), "{}", node.log());
+    drop(stuck);
 }
 
 fn stuck_request(node: &Node) -> std::net::TcpStream {
-    let api = node.text("api");
-    let address = api.trim_start_matches("http://").to_owned();
+    let address = node.text("api").trim_start_matches("http://").to_owned();
     let token = std::fs::read_to_string(node.directory.join("token")).unwrap();
     let mut stream = std::net::TcpStream::connect(&address).unwrap();
     let token = token.trim();
     let head = format!(
-        "GET /v1/events HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        "PUT /v1/entries/x HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
+    // The node asks for the body: it has begun to wait for it.
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
     stream
 }
 
