@@ -1,6 +1,14 @@
 //! The workspace as a whole: real processes, and the rules that no compiler checks.
+//!
+//! `cfg(test)` says to the lints that helpers beside the tests are tests too.
 
+#[cfg(test)]
 mod cluster;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
 mod wiring;

@@ -1,0 +1,227 @@
+//! Who may use what. A crate exists to forbid a dependency; this is where it is forbidden.
+
+use toml::{Table, Value};
+
+use super::{none, sources};
+
+/// Each crate and everything it may name in `[dependencies]`.
+const ROOMS: &[(&str, &[&str])] = &[
+    (
+        "cli",
+        &[
+            "anyhow",
+            "clap",
+            "clap_complete",
+            "daemon",
+            "futures-util",
+            "indicatif",
+            "jiff",
+            "reqwest",
+            "serde",
+            "serde_json",
+            "tempfile",
+            "tokio",
+            "wire",
+        ],
+    ),
+    (
+        "daemon",
+        &[
+            "axum",
+            "base64",
+            "bytes",
+            "etcetera",
+            "futures-util",
+            "getrandom",
+            "hyper",
+            "hyper-util",
+            "jiff",
+            "node",
+            "prometheus-client",
+            "serde",
+            "serde_json",
+            "store",
+            "strsim",
+            "thiserror",
+            "tokio",
+            "tokio-util",
+            "toml",
+            "tower",
+            "tracing",
+            "tracing-subscriber",
+            "transport",
+            "utoipa",
+            "wire",
+        ],
+    ),
+    ("engine", &["bytes", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
+    ("merkle", &["wire"]),
+    ("node", &["bytes", "engine", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
+    (
+        "sim",
+        &[
+            "bytes",
+            "clap",
+            "engine",
+            "merkle",
+            "node",
+            "rand_chacha",
+            "serde",
+            "store",
+            "toml",
+            "tracing",
+            "wire",
+        ],
+    ),
+    ("store", &["bytes", "node", "redb", "thiserror", "tracing", "wire"]),
+    (
+        "transport",
+        &[
+            "base64",
+            "bytes",
+            "futures-util",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "serde",
+            "serde_json",
+            "snow",
+            "thiserror",
+            "tokio",
+            "tokio-tungstenite",
+            "tokio-util",
+            "tracing",
+            "wire",
+        ],
+    ),
+    ("wire", &["bs58", "bytes", "ed25519-dalek", "prost", "sha2", "thiserror", "url"]),
+];
+
+/// What a room may never name, whatever a later edit of the table above says.
+const NEVER: &[(&str, &[&str])] = &[
+    ("cli", &["engine", "merkle", "node", "redb", "store", "transport"]),
+    ("engine", PURE),
+    ("merkle", PURE),
+    ("node", PURE),
+    ("sim", &["daemon", "tokio", "transport"]),
+    ("store", &["engine", "getrandom", "tokio", "transport"]),
+    ("transport", &["engine", "merkle", "node", "redb", "store"]),
+    ("wire", PURE),
+    ("wire", &["engine", "merkle", "node", "rand_chacha", "serde", "serde_json", "tracing"]),
+];
+
+/// What needs a system under it.
+const PURE: &[&str] = &[
+    "axum",
+    "daemon",
+    "getrandom",
+    "hyper",
+    "jiff",
+    "rand",
+    "redb",
+    "reqwest",
+    "store",
+    "tokio",
+    "transport",
+];
+
+/// Name and dependencies of every crate. Those of a target or of the build count too.
+fn crates() -> Vec<(String, Vec<String>)> {
+    let manifests = sources("Cargo.toml").into_iter().filter(|it| it.path.starts_with("crates/"));
+    manifests
+        .map(|manifest| {
+            let table: Table = manifest.text.parse().unwrap();
+            let mut used = Vec::new();
+            collect(&table, &mut used);
+            (table["package"]["name"].as_str().unwrap().to_owned(), used)
+        })
+        .collect()
+}
+
+fn collect(table: &Table, used: &mut Vec<String>) {
+    for (name, value) in table {
+        match (name.as_str(), value) {
+            ("dependencies" | "build-dependencies", Value::Table(names)) => {
+                used.extend(names.keys().cloned());
+            }
+            ("target", Value::Table(targets)) => {
+                targets.values().filter_map(Value::as_table).for_each(|it| collect(it, used));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn crates_use_only_what_their_rooms_may() {
+    let mut wrong = Vec::new();
+    for (name, used) in crates() {
+        let Some((_, allowed)) = ROOMS.iter().find(|(room, _)| *room == name) else {
+            wrong.push(format!("{name}: no row in ROOMS"));
+            continue;
+        };
+        let others = used.iter().filter(|it| !allowed.contains(&it.as_str()));
+        wrong.extend(others.map(|it| format!("{name}: may not use {it}")));
+    }
+    none(&wrong);
+}
+
+#[test]
+fn some_things_a_room_never_uses() {
+    let mut wrong = Vec::new();
+    let listed = ROOMS
+        .iter()
+        .map(|(room, names)| ((*room).to_owned(), names.iter().map(ToString::to_string).collect()));
+    for (name, used) in crates().into_iter().chain(listed) {
+        let banned = NEVER.iter().filter(|(room, _)| *room == name).flat_map(|(_, names)| *names);
+        let broken = banned.filter(|it| used.contains(&it.to_string()));
+        wrong.extend(broken.map(|it| format!("{name}: never {it}")));
+    }
+    none(&wrong);
+}
+
+#[test]
+fn every_room_exists() {
+    let crates = crates();
+    let missing = ROOMS.iter().filter(|(room, _)| !crates.iter().any(|(name, _)| name == room));
+    none(
+        &missing
+            .map(|(room, _)| format!("{room}: a row in ROOMS, and no crate"))
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn versions_stand_in_the_root_and_lints_are_everywhere_the_same() {
+    let mut wrong = Vec::new();
+    let manifests = sources("Cargo.toml").into_iter().filter(|it| it.path.starts_with("crates/"));
+    for manifest in manifests {
+        let table: Table = manifest.text.parse().unwrap();
+        if table.get("lints").and_then(|it| it.get("workspace")) != Some(&Value::Boolean(true)) {
+            wrong.push(format!("{}: say [lints] workspace = true", manifest.path));
+        }
+        for section in ["dependencies", "dev-dependencies"] {
+            let names = table.get(section).and_then(Value::as_table).into_iter().flatten();
+            let own = names.filter(|(_, it)| it.get("workspace") != Some(&Value::Boolean(true)));
+            wrong.extend(own.map(|(name, _)| {
+                format!("{}: the version of {name} belongs into the root", manifest.path)
+            }));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn pure_rooms_forbid_clocks_threads_and_unordered_maps() {
+    let mut wrong = Vec::new();
+    for room in ["engine", "merkle", "node", "wire"] {
+        let path = format!("crates/{room}/clippy.toml");
+        let text = std::fs::read_to_string(super::root().join(&path)).unwrap_or_default();
+        for name in ["Instant::now", "SystemTime::now", "thread::spawn", "HashMap", "HashSet"] {
+            if !text.contains(name) {
+                wrong.push(format!("{path}: does not forbid {name}"));
+            }
+        }
+    }
+    none(&wrong);
+}
