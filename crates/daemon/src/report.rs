@@ -17,13 +17,20 @@ pub(crate) struct Reporter {
     feed: Feed,
     /// The last digits of the node id, for the log.
     node: String,
-    refused: Pace,
-    skewed: Pace,
+    refused_feed: Pace,
+    refused_log: Pace,
+    skewed_log: Pace,
 }
 
 impl Reporter {
     pub(crate) fn new(feed: Feed, node: NodeId) -> Self {
-        Self { feed, node: short(node), refused: Pace::default(), skewed: Pace::default() }
+        Self {
+            feed,
+            node: short(node),
+            refused_feed: Pace::new(REFUSED_BURST),
+            refused_log: Pace::new(1),
+            skewed_log: Pace::new(1),
+        }
     }
 
     pub(crate) fn report(&mut self, event: Event, unix_ms: u64) {
@@ -50,8 +57,7 @@ impl Reporter {
             }
             Event::Refused(peer, why) => {
                 self.refusal(peer, &why, unix_ms);
-                let from = peer.map(|peer| peer.to_string());
-                Some(EventData::Refused(RefusedEvent { from, why }))
+                self.refused_feed.pass(unix_ms).map(|untold| refused_event(peer, why, untold))
             }
             Event::RootChanged(root, entries) => {
                 tracing::debug!(node = self.node, %root, entries, "new root");
@@ -72,7 +78,7 @@ impl Reporter {
         if skew_ms.unsigned_abs() <= wire::limits::CLOCK_AHEAD_MS_MAX {
             return;
         }
-        let Some(untold) = self.skewed.pass(unix_ms) else { return };
+        let Some(untold) = self.skewed_log.pass(unix_ms) else { return };
         let skew_s = skew_ms / 1_000;
         tracing::warn!(
             node = self.node,
@@ -85,28 +91,39 @@ impl Reporter {
     }
 
     fn refusal(&mut self, peer: Option<NodeId>, why: &str, unix_ms: u64) {
-        let Some(untold) = self.refused.pass(unix_ms) else { return };
+        let Some(untold) = self.refused_log.pass(unix_ms) else { return };
         let from = peer.map(short);
         tracing::warn!(node = self.node, from, why, untold, "refused");
     }
 }
 
-/// Lets one line through every ten seconds and counts the others.
-#[derive(Debug, Default)]
+/// Lets a few through every ten seconds and counts the others.
+#[derive(Debug)]
 struct Pace {
-    next_ms: u64,
+    burst: u64,
+    left: u64,
+    until_ms: u64,
     untold: u64,
 }
 
 impl Pace {
+    fn new(burst: u64) -> Self {
+        Self { burst, left: burst, until_ms: 0, untold: 0 }
+    }
+
+    /// Returns how many were held back since the last one, where this one may pass.
     fn pass(&mut self, unix_ms: u64) -> Option<u64> {
         // A clock that was set back by more than the pause must not silence us.
-        let waiting = unix_ms < self.next_ms && self.next_ms - unix_ms <= PAUSE_MS;
-        if waiting {
+        let waiting = unix_ms < self.until_ms && self.until_ms - unix_ms <= PAUSE_MS;
+        if !waiting {
+            self.until_ms = unix_ms.saturating_add(PAUSE_MS);
+            self.left = self.burst;
+        }
+        if self.left == 0 {
             self.untold += 1;
             return None;
         }
-        self.next_ms = unix_ms.saturating_add(PAUSE_MS);
+        self.left -= 1;
         Some(std::mem::take(&mut self.untold))
     }
 }
@@ -124,6 +141,15 @@ pub(crate) fn json(bytes: &[u8]) -> serde_json::Value {
 
 fn peer_event(node: Option<NodeId>, state: PeerState, why: Option<String>) -> EventData {
     EventData::Peer(PeerEvent { node: node.map(|node| node.to_string()), state, why })
+}
+
+fn refused_event(peer: Option<NodeId>, why: String, untold: u64) -> EventData {
+    let from = peer.map(|peer| peer.to_string());
+    let why = match untold {
+        0 => why,
+        untold => format!("{why} (and {untold} more since the last of these events)"),
+    };
+    EventData::Refused(RefusedEvent { from, why })
 }
 
 fn accepted_event(accepted: Accepted) -> Option<EventData> {
@@ -173,5 +199,11 @@ fn message_event(origin: Origin, signed: &Signed, message: Message) -> MessageEv
     MessageEvent { id, topic, author, kind, payload, created, hops, from, bridged }
 }
 
-/// Pause between two warnings of one kind.
+/// Time in which a pace lets its burst through.
 const PAUSE_MS: u64 = 10_000;
+/// Refusals a stranger can put into the feed within that time: a flood must not push out what
+/// readers came for.
+const REFUSED_BURST: u64 = 64;
+
+#[cfg(test)]
+mod tests;

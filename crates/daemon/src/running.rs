@@ -1,32 +1,26 @@
 //! Starting and stopping one node.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+mod assembly;
+mod ground;
+mod listeners;
+
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use engine::Snapshot;
-use node::engine;
-use store::{DiskStore, Store, StoreError};
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use store::StoreError;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use transport::{Inbound, Transport, TransportError};
-use wire::{Address, NodeId};
+use transport::{Transport, TransportError};
+use wire::NodeId;
 
-use crate::api::types::RunFile;
-use crate::api::{Context, Facts};
-use crate::clock::{self, Clock};
-use crate::directory::{self, DirectoryError, Home};
-use crate::feed::Feed;
-use crate::metrics::Metrics;
-use crate::report::{Reporter, short};
-use crate::runtime::{Condition, Desk, Runtime};
-use crate::store_thread::{Ended, StoreThread};
-use crate::verify::Verifier;
-use crate::{Commands, Settings, ports};
+use crate::directory::{self, DirectoryError};
+use crate::report::short;
+use crate::store_thread::Ended;
+use crate::{Commands, Settings};
+use assembly::Start;
+pub(crate) use ground::Ground;
 
 /// A running node. Dropping it stops the node at once, without a goodbye.
 #[derive(Debug)]
@@ -99,256 +93,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
 /// Starts a node on a directory that is open.
 pub(crate) async fn start_on(settings: Settings, ground: Ground) -> Result<Running, StartError> {
-    let start = Start { clock: Clock::start(), start_ms: ground.start_ms };
-    let door = open_door(&settings, &ground.home).await?;
-    let api = bind_api(&settings).await?;
-    start.node(settings, ground, door, api)
-}
-
-/// The directory, taken, and what was in its store.
-pub(crate) struct Ground {
-    home: Home,
-    pub(crate) store: Box<dyn Store>,
-    snapshot: Snapshot,
-    start_ms: u64,
-}
-
-impl Ground {
-    pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
-        let start_ms = clock::unix_ms();
-        let (path, file) = (settings.directory.clone(), settings.network_file.clone());
-        let open = move || -> Result<Self, DirectoryError> {
-            let home = Home::open(&path, file.as_deref(), &clock::rfc3339(start_ms))?;
-            let store = Box::new(DiskStore::open(&path, home.network.id)?);
-            let snapshot = store.load()?;
-            Ok(Self { home, store, snapshot, start_ms })
-        };
-        match tokio::task::spawn_blocking(open).await {
-            Ok(ground) => Ok(ground?),
-            Err(error) => Err(StartError::System(error.to_string())),
-        }
-    }
-}
-
-/// The public door, open.
-struct Door {
-    transport: Transport,
-    inbound: mpsc::Receiver<Inbound>,
-}
-
-async fn open_door(settings: &Settings, home: &Home) -> Result<Door, StartError> {
-    let mut config = transport::Config {
-        listen: settings.http_listen,
-        identity: home.identity.clone(),
-        network: home.network.id,
-        agent: AGENT.to_owned(),
-        limits: transport::Limits::default(),
-    };
-    let taken = match Transport::start(config.clone()).await {
-        Ok((transport, inbound)) => return Ok(Door { transport, inbound }),
-        Err(TransportError::PortTaken { addr }) => addr,
-        Err(error @ TransportError::Listen { .. }) => return Err(StartError::Door(error)),
-    };
-    if settings.http_by_hand {
-        return Err(port_taken("http.listen", taken).await);
-    }
-    config.listen = Some(SocketAddr::new(taken.ip(), 0));
-    let (transport, inbound) = Transport::start(config).await.map_err(StartError::Door)?;
-    fell_back("http.listen", taken, transport.local_addr());
-    Ok(Door { transport, inbound })
-}
-
-async fn bind_api(settings: &Settings) -> Result<TcpListener, StartError> {
-    let address = settings.api_listen;
-    let failed = |why| StartError::Api { address, why };
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => Err(failed(error)),
-        Err(_) if settings.api_by_hand => Err(port_taken("api.listen", address).await),
-        Err(_) => {
-            let any = SocketAddr::new(address.ip(), 0);
-            let listener = TcpListener::bind(any).await.map_err(failed)?;
-            fell_back("api.listen", address, listener.local_addr().ok());
-            Ok(listener)
-        }
-    }
-}
-
-/// Names the holder, where the system lets us see it.
-async fn port_taken(key: &'static str, address: SocketAddr) -> StartError {
-    let holder = tokio::task::spawn_blocking(move || ports::holder(address)).await;
-    let holder = holder.ok().flatten().unwrap_or_else(|| "another program".to_owned());
-    StartError::PortTaken { key, address, holder }
-}
-
-fn fell_back(key: &str, taken: SocketAddr, got: Option<SocketAddr>) {
-    let got = got.map(|address| address.to_string()).unwrap_or_default();
-    tracing::warn!(%taken, got, "the default port for {key} is taken; a free one is used");
-}
-
-/// Returns the URL under which a listener is reached from this machine.
-fn local_url(address: SocketAddr) -> String {
-    let ip = match address {
-        SocketAddr::V4(it) if it.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        SocketAddr::V6(it) if it.ip().is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => address.ip(),
-    };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
-}
-
-/// When it all began.
-struct Start {
-    clock: Clock,
-    start_ms: u64,
-}
-
-/// What reaches the runtime from outside it.
-struct Wires {
-    commands: Commands,
-    condition: watch::Receiver<Condition>,
-    metrics: Metrics,
-}
-
-impl Start {
-    fn node(
-        self,
-        settings: Settings,
-        ground: Ground,
-        door: Door,
-        listener: TcpListener,
-    ) -> Result<Running, StartError> {
-        let system = |error: std::io::Error| StartError::System(error.to_string());
-        let api_address = listener.local_addr().map_err(system)?;
-        let node = ground.home.identity.id();
-        let http_url = door.transport.local_addr().map(local_url);
-        let facts = Facts {
-            node,
-            network: ground.home.network.clone(),
-            started: clock::rfc3339(self.start_ms),
-            http: http_url.clone(),
-            api: local_url(api_address),
-            directory: settings.directory.clone(),
-            settings: settings.shown(),
-        };
-        let (token, fresh) = (ground.home.token.clone(), ground.home.fresh);
-        let gate = crate::api::gate(&token, api_address);
-        let reader = ground.store.reader();
-        let (transport, stop) = (door.transport.clone(), CancellationToken::new());
-        let (runtime, wires, store_ended) = self.runtime(&settings, ground, door, stop.clone())?;
-        let commands = wires.commands.clone();
-        let run = run_file(&facts);
-        let context = Arc::new(Context {
-            commands: wires.commands,
-            reader,
-            facts,
-            gate,
-            metrics: wires.metrics,
-            transport: transport.clone(),
-            condition: wires.condition,
-            clock: self.clock,
-        });
-        directory::write_run_file(&settings.directory, &run)?;
-        announce(node, fresh, &run);
-        let api_stop = CancellationToken::new();
-        let mut running = Running {
-            node,
-            http_url,
-            api_url: run.api,
-            token,
-            transport,
-            stop,
-            api_stop: api_stop.clone(),
-            runtime: JoinSet::new(),
-            api: JoinSet::new(),
-            store_ended,
-            settings,
-            commands,
-        };
-        running.runtime.spawn(runtime.run());
-        running.api.spawn(crate::api::serve(listener, crate::api::router(context), api_stop));
-        Ok(running)
-    }
-
-    fn runtime(
-        &self,
-        settings: &Settings,
-        ground: Ground,
-        door: Door,
-        stop: CancellationToken,
-    ) -> Result<(Runtime, Wires, Ended), StartError> {
-        let system = |error: std::io::Error| StartError::System(error.to_string());
-        let Ground { home, store, snapshot, start_ms: _ } = ground;
-        let (feed, metrics) = (Feed::new(self.start_ms), Metrics::new());
-        let (requests, request_queue) = mpsc::channel(REQUESTS_MAX);
-        let (stored_sender, stored) = mpsc::channel(COMPLETIONS_MAX);
-        let (verified_sender, verified) = mpsc::channel(COMPLETIONS_MAX);
-        let (condition_sender, condition) = watch::channel(Condition::default());
-        let config = node_config(settings, &home, door.transport.local_addr());
-        let node_id = home.identity.id();
-        let network = home.network.id;
-        let node = node::Node::new(config, home.identity, snapshot, seed()?, self.clock.now());
-        let (store, store_ended) =
-            StoreThread::start(store, home.lock, stored_sender, metrics.store.clone())
-                .map_err(system)?;
-        let verifier = Verifier::start(network, verified_sender).map_err(system)?;
-        let life_ms = settings.message_life_s.saturating_mul(1_000);
-        let life_ms = life_ms.min(home.network.message_life_ms_max);
-        let commands = Commands::new(requests, feed.clone(), life_ms);
-        let runtime = Runtime {
-            node,
-            clock: self.clock,
-            transport: door.transport,
-            inbound: door.inbound,
-            requests: request_queue,
-            store,
-            stored,
-            verifier,
-            verified,
-            reporter: Reporter::new(feed.clone(), node_id),
-            condition: condition_sender,
-            stop,
-            desk: Desk::default(),
-        };
-        Ok((runtime, Wires { commands, condition, metrics }, store_ended))
-    }
-}
-
-fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> node::Config {
-    let mut engine = settings.engine(home.network.id);
-    engine.body_bytes_max = home.network.body_bytes_max;
-    match door {
-        Some(address) if address.ip().is_unspecified() => engine.door_port = Some(address.port()),
-        // One fixed address is the only place where anybody can reach us.
-        Some(address) if engine.public.is_empty() => {
-            engine.public = format!("http://{address}").parse::<Address>().into_iter().collect();
-        }
-        Some(_) | None => {}
-    }
-    node::Config { engine, message_life_ms_max: home.network.message_life_ms_max }
-}
-
-fn seed() -> Result<[u8; 32], StartError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| StartError::System(error.to_string()))?;
-    Ok(seed)
-}
-
-fn run_file(facts: &Facts) -> RunFile {
-    RunFile {
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        api: facts.api.clone(),
-        http: facts.http.clone(),
-        started: facts.started.clone(),
-    }
-}
-
-fn announce(node: NodeId, fresh: bool, run: &RunFile) {
-    if fresh {
-        tracing::info!(node = %node, "made a new key");
-    }
-    let http = run.http.as_deref().unwrap_or("closed");
-    tracing::info!(node = short(node), id = %node, http, api = run.api, "started");
+    let door = listeners::open_door(&settings, &ground.home).await?;
+    let api = listeners::bind_api(&settings).await?;
+    Start::new(ground.start_ms).node(settings, ground, door, api)
 }
 
 impl Running {
@@ -418,9 +165,3 @@ impl Running {
         tracing::info!(node = short(self.node), "stopped");
     }
 }
-
-const AGENT: &str = concat!("trellis/", env!("CARGO_PKG_VERSION"));
-/// Commands waiting at once.
-const REQUESTS_MAX: usize = 256;
-/// Completions of the store or of signature checks waiting at once.
-const COMPLETIONS_MAX: usize = 256;

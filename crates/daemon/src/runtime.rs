@@ -224,8 +224,8 @@ impl Runtime {
         }
     }
 
-    /// Says goodbye, then waits until everything asked of the store is done. The caller sets
-    /// the limit to that patience.
+    /// Says goodbye, then waits until everything asked of the store is done, or until the disk
+    /// says no: the store thread tries once more when we are gone.
     async fn leave(mut self) -> Result<(), StoreError> {
         self.condition.send_modify(|it| it.stopping = true);
         let id = self.next_command();
@@ -236,6 +236,10 @@ impl Runtime {
         }
         while 0 < self.store.waiting() {
             match self.stored.recv().await {
+                Some(stored @ Stored::Failed(_)) => {
+                    self.stored(stored)?;
+                    break;
+                }
                 Some(stored) => self.stored(stored)?,
                 None => break,
             }

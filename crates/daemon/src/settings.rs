@@ -200,7 +200,6 @@ impl Layers {
     fn build(self, directory: &Path) -> Result<Settings, SettingsError> {
         let api_listen = self.api_listen()?;
         let addresses = self.get("peers.bootstrap").0.list();
-        let file = self.text("network.file");
         Ok(Settings {
             directory: directory.to_owned(),
             http_listen: keys::listen(&self.text("http.listen")),
@@ -213,7 +212,7 @@ impl Layers {
             api_listen,
             api_by_hand: self.by_hand("api.listen"),
             bootstrap: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
-            network_file: (!file.is_empty()).then(|| PathBuf::from(file)),
+            network_file: self.network_file(),
             log_level: self.text("log.level"),
             log_format: LogFormat::of(&self.text("log.format")),
             message_life_s: self.get("gossip.message_life_s").0.number(),
@@ -221,6 +220,17 @@ impl Layers {
             shown: KEYS.iter().map(|key| self.row(key)).collect(),
             warnings: self.warnings,
         })
+    }
+
+    /// A relative path in a file is relative to that file.
+    fn network_file(&self) -> Option<PathBuf> {
+        let (value, origin) = self.get("network.file");
+        let path = PathBuf::from(value.text());
+        match origin {
+            _ if path.as_os_str().is_empty() => None,
+            Origin::File(file, _) => Some(file.parent().unwrap_or(&file).join(path)),
+            Origin::Default | Origin::Env(_) | Origin::Flag(_) => Some(path),
+        }
     }
 
     fn api_listen(&self) -> Result<SocketAddr, SettingsError> {

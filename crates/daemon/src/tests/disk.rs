@@ -172,11 +172,11 @@ async fn a_store_beyond_repair_ends_the_node_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_stops_within_its_patience_on_a_full_disk() {
+async fn a_full_disk_does_not_keep_a_node_from_stopping() {
     let (lab, mood) = moody().await;
     mood.full.store(true, Ordering::SeqCst);
     lab.refused(reqwest::Method::PUT, "/v1/entries/n", "1").await;
     let begun = std::time::Instant::now();
-    lab.node.stop(Duration::from_secs(2)).await;
-    assert!(begun.elapsed() < Duration::from_secs(4));
+    lab.node.stop(Duration::from_secs(10)).await;
+    assert!(begun.elapsed() < Duration::from_secs(8));
 }

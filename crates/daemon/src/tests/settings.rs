@@ -148,3 +148,11 @@ fn a_file_asked_for_by_name_must_exist() {
     let outcome = Settings::load(dir.path(), Some(&missing), std::iter::empty(), Vec::new());
     assert!(outcome.unwrap_err().to_string().starts_with("cannot read "));
 }
+
+#[test]
+fn a_network_file_is_found_beside_the_file_that_names_it() {
+    let (dir, settings) = load("[network]\nfile = \"casa.toml\"\n", &[], &[]);
+    assert_eq!(settings.unwrap().network_file, Some(dir.path().join("casa.toml")));
+    let (_dir, settings) = load("", &[], &[("network.file", "casa.toml")]);
+    assert_eq!(settings.unwrap().network_file, Some("casa.toml".into()));
+}

@@ -1,0 +1,190 @@
+//! Putting a node together out of its parts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use wire::{Address, NodeId};
+
+use super::listeners::{Door, local_url};
+use super::{Ground, Running, StartError};
+use crate::api::types::RunFile;
+use crate::api::{Context, Facts};
+use crate::clock::{self, Clock};
+use crate::commands::Commands;
+use crate::directory::{self, Home};
+use crate::feed::Feed;
+use crate::metrics::Metrics;
+use crate::report::{Reporter, short};
+use crate::runtime::{Condition, Desk, Runtime};
+use crate::settings::Settings;
+use crate::store_thread::{Ended, StoreThread};
+use crate::verify::Verifier;
+
+/// When it all began.
+pub(super) struct Start {
+    clock: Clock,
+    start_ms: u64,
+}
+
+/// What reaches the runtime from outside it.
+struct Wires {
+    commands: Commands,
+    condition: watch::Receiver<Condition>,
+    metrics: Metrics,
+}
+
+impl Start {
+    pub(super) fn new(start_ms: u64) -> Self {
+        Self { clock: Clock::start(), start_ms }
+    }
+
+    /// Puts everything together; from here on the node serves.
+    pub(super) fn node(
+        self,
+        settings: Settings,
+        ground: Ground,
+        door: Door,
+        listener: TcpListener,
+    ) -> Result<Running, StartError> {
+        let system = |error: std::io::Error| StartError::System(error.to_string());
+        let api_address = listener.local_addr().map_err(system)?;
+        let node = ground.home.identity.id();
+        let http_url = door.transport.local_addr().map(local_url);
+        let facts = Facts {
+            node,
+            network: ground.home.network.clone(),
+            started: clock::rfc3339(self.start_ms),
+            http: http_url.clone(),
+            api: local_url(api_address),
+            directory: settings.directory.clone(),
+            settings: settings.shown(),
+        };
+        let (token, fresh) = (ground.home.token.clone(), ground.home.fresh);
+        let gate = crate::api::gate(&token, api_address);
+        let reader = ground.store.reader();
+        let (transport, stop) = (door.transport.clone(), CancellationToken::new());
+        let (runtime, wires, store_ended) = self.runtime(&settings, ground, door, stop.clone())?;
+        let commands = wires.commands.clone();
+        let run = run_file(&facts);
+        let context = Arc::new(Context {
+            commands: wires.commands,
+            reader,
+            facts,
+            gate,
+            metrics: wires.metrics,
+            transport: transport.clone(),
+            condition: wires.condition,
+            clock: self.clock,
+        });
+        directory::write_run_file(&settings.directory, &run)?;
+        announce(node, fresh, &run);
+        let api_stop = CancellationToken::new();
+        let mut running = Running {
+            node,
+            http_url,
+            api_url: run.api,
+            token,
+            transport,
+            stop,
+            api_stop: api_stop.clone(),
+            runtime: JoinSet::new(),
+            api: JoinSet::new(),
+            store_ended,
+            settings,
+            commands,
+        };
+        running.runtime.spawn(runtime.run());
+        running.api.spawn(crate::api::serve(listener, crate::api::router(context), api_stop));
+        Ok(running)
+    }
+
+    fn runtime(
+        &self,
+        settings: &Settings,
+        ground: Ground,
+        door: Door,
+        stop: CancellationToken,
+    ) -> Result<(Runtime, Wires, Ended), StartError> {
+        let system = |error: std::io::Error| StartError::System(error.to_string());
+        let Ground { home, store, snapshot, start_ms: _ } = ground;
+        let (feed, metrics) = (Feed::new(self.start_ms), Metrics::new());
+        let (requests, request_queue) = mpsc::channel(REQUESTS_MAX);
+        let (stored_sender, stored) = mpsc::channel(COMPLETIONS_MAX);
+        let (verified_sender, verified) = mpsc::channel(COMPLETIONS_MAX);
+        let (condition_sender, condition) = watch::channel(Condition::default());
+        let config = node_config(settings, &home, door.transport.local_addr());
+        let node_id = home.identity.id();
+        let network = home.network.id;
+        let node = node::Node::new(config, home.identity, snapshot, seed()?, self.clock.now());
+        let (store, store_ended) =
+            StoreThread::start(store, home.lock, stored_sender, metrics.store.clone())
+                .map_err(system)?;
+        let verifier = Verifier::start(network, verified_sender).map_err(system)?;
+        let life_ms = settings.message_life_s.saturating_mul(1_000);
+        let life_ms = life_ms.min(home.network.message_life_ms_max);
+        let commands = Commands::new(requests, feed.clone(), life_ms);
+        let runtime = Runtime {
+            node,
+            clock: self.clock,
+            transport: door.transport,
+            inbound: door.inbound,
+            requests: request_queue,
+            store,
+            stored,
+            verifier,
+            verified,
+            reporter: Reporter::new(feed.clone(), node_id),
+            condition: condition_sender,
+            stop,
+            desk: Desk::default(),
+        };
+        Ok((runtime, Wires { commands, condition, metrics }, store_ended))
+    }
+}
+
+fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> node::Config {
+    let mut engine = settings.engine(home.network.id);
+    engine.body_bytes_max = home.network.body_bytes_max;
+    match door {
+        Some(address) if address.ip().is_unspecified() => engine.door_port = Some(address.port()),
+        // One fixed address is the only place where anybody can reach us.
+        Some(address) if engine.public.is_empty() => {
+            engine.public = format!("http://{address}").parse::<Address>().into_iter().collect();
+        }
+        Some(_) | None => {}
+    }
+    node::Config { engine, message_life_ms_max: home.network.message_life_ms_max }
+}
+
+fn seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StartError::System(error.to_string()))?;
+    Ok(seed)
+}
+
+fn run_file(facts: &Facts) -> RunFile {
+    RunFile {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        api: facts.api.clone(),
+        http: facts.http.clone(),
+        started: facts.started.clone(),
+    }
+}
+
+fn announce(node: NodeId, fresh: bool, run: &RunFile) {
+    if fresh {
+        tracing::info!(node = %node, "made a new key");
+    }
+    let http = run.http.as_deref().unwrap_or("closed");
+    tracing::info!(node = short(node), id = %node, http, api = run.api, "started");
+}
+
+/// Commands waiting at once.
+const REQUESTS_MAX: usize = 256;
+/// Completions of the store or of signature checks waiting at once.
+const COMPLETIONS_MAX: usize = 256;
