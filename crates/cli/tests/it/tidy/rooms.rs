@@ -192,6 +192,24 @@ fn every_room_exists() {
 }
 
 #[test]
+fn every_dependency_has_a_reason_in_contributing() {
+    let text = std::fs::read_to_string(super::root().join("CONTRIBUTING.md")).unwrap();
+    let rows =
+        text.lines().filter(|line| line.starts_with("| ")).filter_map(|it| it.split('|').nth(1));
+    let named: Vec<&str> = rows.flat_map(|it| it.split(',')).map(str::trim).collect();
+    let ours: Vec<String> = crates().into_iter().map(|(name, _)| name).collect();
+    let mut missing: Vec<String> = crates()
+        .into_iter()
+        .flat_map(|(_, used)| used)
+        .filter(|it| !ours.contains(it) && !named.contains(&it.as_str()))
+        .map(|it| format!("{it}: no row in CONTRIBUTING.md says why we use it"))
+        .collect();
+    missing.sort();
+    missing.dedup();
+    none(&missing);
+}
+
+#[test]
 fn versions_stand_in_the_root_and_lints_are_everywhere_the_same() {
     let mut wrong = Vec::new();
     let manifests = sources("Cargo.toml").into_iter().filter(|it| it.path.starts_with("crates/"));
