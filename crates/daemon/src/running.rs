@@ -34,7 +34,7 @@ pub struct Running {
     transport: Transport,
     stop: CancellationToken,
     api_stop: CancellationToken,
-    runtime: JoinSet<Result<(), StoreError>>,
+    runtime: JoinSet<Result<(), RunError>>,
     api: JoinSet<()>,
     store_ended: Ended,
 }
@@ -133,7 +133,7 @@ impl Running {
     pub async fn wait(&mut self) -> Result<(), RunError> {
         match self.runtime.join_next().await {
             None | Some(Ok(Ok(()))) => Ok(()),
-            Some(Ok(Err(error))) => Err(RunError::Store(error)),
+            Some(Ok(Err(error))) => Err(error),
             Some(Err(error)) => Err(RunError::Failed(error.to_string())),
         }
     }

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use engine::{Effect as NetEffect, Input as NetInput};
 use node::{Answer, Command, CommandError, CommandId, Effect, Input, Node, engine};
-use store::StoreError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,10 +22,11 @@ use crate::clock::Clock;
 use crate::commands::{Failure, Request};
 use crate::doors::Doors;
 use crate::report::Reporter;
+use crate::running::RunError;
 use crate::store_thread::{JobId, StoreThread, Stored};
 use crate::verify::{Verified, Verifier};
 use held::Held;
-use questions::Look;
+use questions::{Agreed, Look};
 
 /// Everything one node runs on.
 pub(crate) struct Runtime {
@@ -53,7 +53,7 @@ pub(crate) struct Desk {
     doors: Doors,
     held: Held,
     look: Option<Look>,
-    agreed: Option<wire::Digest>,
+    agreed: Option<Agreed>,
 }
 
 type Caller = oneshot::Sender<Result<Answer, Failure>>;
@@ -72,6 +72,8 @@ pub(crate) struct Condition {
 /// What happened next.
 enum Next {
     Agreement,
+    /// A thread of ours is gone, which only a bug can cause.
+    Gone(&'static str),
     Inbound(Inbound),
     Request(Request),
     Stop,
@@ -82,12 +84,15 @@ enum Next {
 
 impl Runtime {
     /// Runs until told to stop, or until the store is beyond repair.
-    pub(crate) async fn run(mut self) -> Result<(), StoreError> {
+    pub(crate) async fn run(mut self) -> Result<(), RunError> {
         let mut glance = tokio::time::interval(GLANCE);
         glance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             match self.next(&mut glance).await {
                 Next::Agreement => self.glance(),
+                Next::Gone(thread) => {
+                    return Err(RunError::Failed(format!("the {thread} thread has ended")));
+                }
                 Next::Inbound(inbound) => self.inbound(inbound),
                 Next::Request(request) => self.request(request),
                 Next::Stop => break,
@@ -107,8 +112,8 @@ impl Runtime {
             biased;
             () = self.stop.cancelled() => Next::Stop,
             () = until(deadline) => Next::Tick,
-            Some(stored) = self.stored.recv() => Next::Stored(stored),
-            Some(results) = self.verified.recv() => Next::Verified(results),
+            stored = self.stored.recv() => stored.map_or(Next::Gone("store"), Next::Stored),
+            results = self.verified.recv() => results.map_or(Next::Gone("verify"), Next::Verified),
             _ = glance.tick() => Next::Agreement,
             Some(request) = self.requests.recv() => Next::Request(request),
             Some(inbound) = self.inbound.recv(), if room => Next::Inbound(inbound),
@@ -181,13 +186,13 @@ impl Runtime {
         }
     }
 
-    fn stored(&mut self, stored: Stored) -> Result<(), StoreError> {
+    fn stored(&mut self, stored: Stored) -> Result<(), RunError> {
         match stored {
             Stored::Broken(error) => {
                 let failure = Failure::Store(error.to_string());
                 self.fail_answers(&failure);
                 self.condition.send_modify(|it| it.failing = Some(failure));
-                return Err(error);
+                return Err(RunError::Store(error));
             }
             Stored::Durable(job) => {
                 self.store.durable(job);
@@ -226,7 +231,7 @@ impl Runtime {
 
     /// Says goodbye, then waits until everything asked of the store is done, or until the disk
     /// says no: the store thread tries once more when we are gone.
-    async fn leave(mut self) -> Result<(), StoreError> {
+    async fn leave(mut self) -> Result<(), RunError> {
         self.condition.send_modify(|it| it.stopping = true);
         let id = self.next_command();
         self.input(Input::Command(id, Command::Leave));

@@ -1,8 +1,10 @@
 //! Log lines: pretty on a terminal, JSON otherwise.
 
 use std::io::IsTerminal as _;
+use std::str::FromStr as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -51,7 +53,10 @@ pub fn init(level: &str, format: LogFormat) {
     }
 }
 
-/// Says whether a log filter is one.
+/// Says whether a log filter is one. A lone word must be a level: taken as the name of a crate, as
+/// the filter would, a typing error would silence everything else.
 pub(crate) fn is_filter(text: &str) -> bool {
-    !text.is_empty() && EnvFilter::try_new(text).is_ok()
+    let level = |word: &str| LevelFilter::from_str(word).is_ok();
+    let parts = || text.split(',').map(str::trim);
+    parts().all(|part| part.contains('=') || level(part)) && EnvFilter::try_new(text).is_ok()
 }

@@ -1,8 +1,19 @@
 //! The shapes of docs/api.md, as they cross the API in both directions.
 
+mod entries;
+mod events;
+mod messages;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+pub use entries::{Entries, Entry, EntryAnswer, ImportLine, Written};
+pub use events::{
+    BridgedOrigin, EVENT_KINDS, EntryEvent, Event, EventData, Gap, MessageEvent, PeerEvent,
+    RefusedEvent, RootEvent,
+};
+pub use messages::{MessageKind, NewMessage, Published};
 
 /// `trellis.status/1`: how this node is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
@@ -206,114 +217,6 @@ pub struct Done {
     pub schema: String,
 }
 
-/// Body of `POST /v1/messages`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewMessage {
-    /// Its topic.
-    pub topic: String,
-    /// Any JSON.
-    pub payload: Value,
-    /// What it is for; `announce` unless told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<MessageKind>,
-    /// Id of the request it answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reply_to: Option<String>,
-    /// How long it lives; the node's setting unless told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub life_s: Option<u64>,
-}
-
-/// What a message is for.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageKind {
-    /// Something is there.
-    #[default]
-    Announce,
-    /// Somebody wants something.
-    Request,
-    /// An answer to a request.
-    Response,
-    /// A sign of life.
-    Heartbeat,
-}
-
-/// `trellis.published/1`: the message is on disk.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct Published {
-    /// `trellis.published/1`.
-    pub schema: String,
-    /// Record id.
-    pub id: String,
-    /// Links it was handed to.
-    pub links: usize,
-}
-
-/// `trellis.written/1`: the entries are on disk.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct Written {
-    /// `trellis.written/1`.
-    pub schema: String,
-    /// Record ids, in the order given.
-    pub ids: Vec<String>,
-    /// Merkle root after the write.
-    pub root: String,
-    /// Entries after the write.
-    pub entries: u64,
-}
-
-/// `trellis.entry/1`: one entry.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct EntryAnswer {
-    /// `trellis.entry/1`.
-    pub schema: String,
-    /// The entry.
-    #[serde(flatten)]
-    pub entry: Entry,
-    /// How many other authors use that name.
-    pub others: usize,
-}
-
-/// One entry of the state.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct Entry {
-    /// Record id.
-    pub id: String,
-    /// Its collection.
-    pub collection: String,
-    /// Its name.
-    pub name: String,
-    /// Who wrote it.
-    pub author: String,
-    /// Any JSON.
-    pub value: Value,
-    /// When, RFC 3339.
-    pub created: String,
-}
-
-/// `trellis.entries/1`: one page of entries.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct Entries {
-    /// `trellis.entries/1`.
-    pub schema: String,
-    /// The entries, by collection, name and author.
-    pub entries: Vec<Entry>,
-    /// What to pass as `after` for the next page; null at the end.
-    pub next: Option<String>,
-}
-
-/// One line of `POST /v1/import`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ImportLine {
-    /// The entry's name.
-    pub name: String,
-    /// Any JSON.
-    pub value: Value,
-}
-
 /// `trellis.root/1`: the state in five numbers.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct Root {
@@ -353,141 +256,6 @@ pub struct Setting {
     pub default: Value,
     /// What it does.
     pub doc: String,
-}
-
-/// The `data` of one event of the stream.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct Event {
-    /// `trellis.event/1`.
-    pub schema: String,
-    /// Rises with each event.
-    pub id: u64,
-    /// RFC 3339.
-    pub time: String,
-    /// What happened.
-    #[serde(flatten)]
-    pub what: EventData,
-}
-
-/// What happened.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
-pub enum EventData {
-    /// A new entry.
-    Entry(EntryEvent),
-    /// A new message.
-    Message(MessageEvent),
-    /// A peer came, went or fell silent.
-    Peer(PeerEvent),
-    /// Something may not enter.
-    Refused(RefusedEvent),
-    /// The state has a new root.
-    Root(RootEvent),
-}
-
-impl EventData {
-    /// Returns the kind, as the stream calls it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Entry(_) => "entry",
-            Self::Message(_) => "message",
-            Self::Peer(_) => "peer",
-            Self::Refused(_) => "refused",
-            Self::Root(_) => "root",
-        }
-    }
-}
-
-/// Kinds of event a reader can ask for.
-pub const EVENT_KINDS: [&str; 5] = ["entry", "message", "peer", "refused", "root"];
-
-/// A new entry.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct EntryEvent {
-    /// Record id.
-    pub id: String,
-    /// Its collection.
-    pub collection: String,
-    /// Its name.
-    pub name: String,
-    /// Who wrote it.
-    pub author: String,
-    /// Whether it deletes.
-    pub deleted: bool,
-    /// When it was written, RFC 3339.
-    pub created: String,
-}
-
-/// A new message.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct MessageEvent {
-    /// Record id.
-    pub id: String,
-    /// Its topic.
-    pub topic: String,
-    /// Who wrote it.
-    pub author: String,
-    /// What it is for.
-    pub kind: MessageKind,
-    /// Any JSON; a string where the author's bytes are no JSON.
-    pub payload: Value,
-    /// When it was written, RFC 3339.
-    pub created: String,
-    /// Hops it has travelled.
-    pub hops: u8,
-    /// Who handed it to us; null for our own and for the HTTP door.
-    pub from: Option<String>,
-    /// Set where the author carried over an unsigned message.
-    pub bridged: Option<BridgedOrigin>,
-}
-
-/// Where an unsigned message claims to come from; nothing in it is proven.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct BridgedOrigin {
-    /// The sender's id for it.
-    pub message_id: String,
-    /// The sender's type.
-    pub message_type: String,
-    /// The node it names as its origin.
-    pub origin_peer: String,
-}
-
-/// A peer came, went or fell silent.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct PeerEvent {
-    /// Node id; null for an address that nobody answered at.
-    pub node: Option<String>,
-    /// How it stands now.
-    pub state: PeerState,
-    /// Why.
-    pub why: Option<String>,
-}
-
-/// Something may not enter.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct RefusedEvent {
-    /// Who sent it, where a link did.
-    pub from: Option<String>,
-    /// What is wrong with it.
-    pub why: String,
-}
-
-/// The state has a new root.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct RootEvent {
-    /// Merkle root.
-    pub root: String,
-    /// Entries.
-    pub entries: u64,
-}
-
-/// Events are missing between the last one a reader has and the next.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
-pub struct Gap {
-    /// The last event before the gap.
-    pub after: u64,
-    /// How many are missing; null where nobody knows.
-    pub lost: Option<u64>,
 }
 
 /// `DIR/run.json`: how tools find the running node.

@@ -2,6 +2,7 @@
 
 use node::{Answer, Command, Effect, Input, PeerState, PeerStatus, Status};
 use transport::{DoorMetrics, DoorPeer, DoorState, Health, Question};
+use wire::Digest;
 
 use super::Runtime;
 use crate::metrics::Queues;
@@ -12,6 +13,13 @@ pub(super) struct Look {
     at_ms: u64,
     status: Status,
     peers: Vec<PeerStatus>,
+}
+
+/// The agreement that was logged last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Agreed {
+    root: Digest,
+    at_ms: u64,
 }
 
 impl Runtime {
@@ -74,11 +82,14 @@ impl Runtime {
             false
         });
         let Some(Answer::Status(status)) = self.ask_node(Command::Status) else { return };
-        let root = status.state.root;
-        if status.links == 0 || status.agreeing < status.links || self.desk.agreed == Some(root) {
+        let (root, at_ms) = (status.state.root, self.clock.now().mono_ms);
+        let known = self.desk.agreed.is_some_and(|agreed| {
+            agreed.root == root || at_ms < agreed.at_ms.saturating_add(AGREED_PAUSE_MS)
+        });
+        if known || status.links == 0 || status.agreeing < status.links {
             return;
         }
-        self.desk.agreed = Some(root);
+        self.desk.agreed = Some(Agreed { root, at_ms });
         let (peers, entries) = (status.links, status.state.count);
         tracing::info!(node = ?status.node, %root, entries, peers, "all linked peers agree");
     }
@@ -141,3 +152,5 @@ fn seconds(ms: u64) -> f64 {
 
 /// A look older than this is not shown.
 const LOOK_MS_MAX: u64 = 200;
+/// Pause between two log lines about agreement: a busy state has a new root all the time.
+const AGREED_PAUSE_MS: u64 = 30_000;

@@ -103,3 +103,43 @@ async fn a_default_port_that_is_taken_gives_way() {
     node.stop(Duration::from_secs(10)).await;
     lab.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_key_or_token_is_refused_not_replaced() {
+    let dir = Lab::start().await.stop().await;
+    let (key, token) = (dir.path().join("identity.pem"), dir.path().join("token"));
+    let good = fs::read(&key).unwrap();
+    fs::write(&key, "no key").unwrap();
+    let text = refusal(dir.path(), &[]).await;
+    assert!(text.starts_with("DIR/identity.pem holds no Ed25519 key"), "{text}");
+    assert_eq!(fs::read(&key).unwrap(), b"no key");
+    fs::write(&key, good).unwrap();
+    fs::write(&token, "short").unwrap();
+    let text = refusal(dir.path(), &[]).await;
+    assert!(text.starts_with("cannot use DIR/token: it holds no token"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_file_with_nonsense_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("net.toml");
+    let cases = [
+        ("name = \"\"", "name must be 1 to 128 bytes"),
+        ("name = 7", "invalid type"),
+        ("", "missing field `name`"),
+        ("name = \"a\"\nbody_bytes_max = 1", "body_bytes_max must be 4096 to 262144"),
+        ("name = \"a\"\nmessage_life_h_max = 721", "message_life_h_max must be 1 to 720"),
+    ];
+    for (text, expected) in cases {
+        fs::write(&file, text).unwrap();
+        let text = refusal(dir.path(), &[("network.file", file.to_str().unwrap())]).await;
+        assert!(text.contains(expected), "{text}");
+    }
+    fs::write(&file, "name = \"casa\"\nbody_bytes_max = 8192\n").unwrap();
+    let lab = Lab::with(&[("network.file", file.to_str().unwrap())]).await;
+    let big = format!("\"{}\"", "x".repeat(9_000));
+    assert_eq!(lab.put("n", &big).await.0, 413);
+    let (_, status) = lab.get("/v1/status").await;
+    assert_eq!(status["network"]["name"], "casa");
+    lab.stop().await;
+}

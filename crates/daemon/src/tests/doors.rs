@@ -56,3 +56,18 @@ async fn a_client_that_never_ends_its_head_is_cut_off() {
     tokio::time::timeout(Duration::from_secs(20), end).await.unwrap().unwrap();
     lab.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_do_not_keep_the_operator_out() {
+    let lab = Lab::start().await;
+    let address = lab.node.api_url().trim_start_matches("http://").to_owned();
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(TcpStream::connect(&address).await.unwrap());
+    }
+    // They hold their places no longer than a head may take.
+    let live = lab.client.get(lab.url("/livez")).send();
+    let response = tokio::time::timeout(Duration::from_secs(30), live).await.unwrap().unwrap();
+    assert_eq!(response.status(), 200);
+    lab.stop().await;
+}

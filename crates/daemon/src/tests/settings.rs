@@ -117,6 +117,13 @@ fn bad_values_name_key_place_and_what_is_allowed() {
          loopback address; to let other machines operate this node set api.expose = true",
     );
     check_refused(
+        "",
+        &[],
+        &[("log.level", "inof")],
+        "bad value \"inof\" for log.level in the flag --log-level: allowed is error, warn, info, \
+         debug, trace, or a filter such as info,daemon=debug",
+    );
+    check_refused(
         "[http\n",
         &[],
         &[],

@@ -1,0 +1,142 @@
+//! Shapes of the event stream.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{MessageKind, PeerState};
+
+/// The `data` of one event of the stream.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Event {
+    /// `trellis.event/1`.
+    pub schema: String,
+    /// Rises with each event.
+    pub id: u64,
+    /// RFC 3339.
+    pub time: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: EventData,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum EventData {
+    /// A new entry.
+    Entry(EntryEvent),
+    /// A new message.
+    Message(MessageEvent),
+    /// A peer came, went or fell silent.
+    Peer(PeerEvent),
+    /// Something may not enter.
+    Refused(RefusedEvent),
+    /// The state has a new root.
+    Root(RootEvent),
+}
+
+impl EventData {
+    /// Returns the kind, as the stream calls it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Entry(_) => "entry",
+            Self::Message(_) => "message",
+            Self::Peer(_) => "peer",
+            Self::Refused(_) => "refused",
+            Self::Root(_) => "root",
+        }
+    }
+}
+
+/// Kinds of event a reader can ask for.
+pub const EVENT_KINDS: [&str; 5] = ["entry", "message", "peer", "refused", "root"];
+
+/// A new entry.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct EntryEvent {
+    /// Record id.
+    pub id: String,
+    /// Its collection.
+    pub collection: String,
+    /// Its name.
+    pub name: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Whether it deletes.
+    pub deleted: bool,
+    /// When it was written, RFC 3339.
+    pub created: String,
+}
+
+/// A new message.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct MessageEvent {
+    /// Record id.
+    pub id: String,
+    /// Its topic.
+    pub topic: String,
+    /// Who wrote it.
+    pub author: String,
+    /// What it is for.
+    pub kind: MessageKind,
+    /// Any JSON; a string where the author's bytes are no JSON.
+    pub payload: Value,
+    /// When it was written, RFC 3339.
+    pub created: String,
+    /// Hops it has travelled.
+    pub hops: u8,
+    /// Who handed it to us; null for our own and for the HTTP door.
+    pub from: Option<String>,
+    /// Set where the author carried over an unsigned message.
+    pub bridged: Option<BridgedOrigin>,
+}
+
+/// Where an unsigned message claims to come from; nothing in it is proven.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct BridgedOrigin {
+    /// The sender's id for it.
+    pub message_id: String,
+    /// The sender's type.
+    pub message_type: String,
+    /// The node it names as its origin.
+    pub origin_peer: String,
+}
+
+/// A peer came, went or fell silent.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct PeerEvent {
+    /// Node id; null for an address that nobody answered at.
+    pub node: Option<String>,
+    /// How it stands now.
+    pub state: PeerState,
+    /// Why.
+    pub why: Option<String>,
+}
+
+/// Something may not enter.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct RefusedEvent {
+    /// Who sent it, where a link did.
+    pub from: Option<String>,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// The state has a new root.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct RootEvent {
+    /// Merkle root.
+    pub root: String,
+    /// Entries.
+    pub entries: u64,
+}
+
+/// Events are missing between the last one a reader has and the next.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Gap {
+    /// The last event before the gap.
+    pub after: u64,
+    /// How many are missing; null where nobody knows.
+    pub lost: Option<u64>,
+}
