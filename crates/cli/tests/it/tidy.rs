@@ -15,9 +15,9 @@ struct Source {
 }
 
 impl Source {
-    /// Says whether it holds tests and nothing else.
+    /// Says whether it holds tests and nothing else; bodies of fuzz targets are tests.
     fn is_test(&self) -> bool {
-        self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
+        self.path.contains("/tests/") || TEST_FILES.iter().any(|it| self.path.ends_with(it))
     }
 }
 
@@ -56,5 +56,6 @@ fn none(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} things are not tidy:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+const TEST_FILES: &[&str] = &["/fuzz.rs", "/tests.rs"];
 /// Built, fetched, or bytes on purpose.
 const SKIPPED: &[&str] = &[".git", "artifacts", "corpora", "target"];

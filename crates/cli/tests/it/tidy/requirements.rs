@@ -22,7 +22,8 @@ fn quotes(file: &Source, id: &str) -> bool {
     file.text.match_indices(id).any(|(at, _)| {
         let after = file.text[at + id.len()..].chars().next();
         let before = file.text[..at].chars().next_back();
-        after.is_none_or(|it| !it.is_ascii_digit()) && before.is_none_or(|it| !it.is_alphanumeric())
+        let apart = |it: char| !it.is_ascii_alphanumeric() && it != '_';
+        after.is_none_or(apart) && before.is_none_or(apart)
     })
 }
 
@@ -52,6 +53,32 @@ fn every_requirement_has_its_own_number() {
     numbers.sort();
     let twice = numbers.windows(2).filter(|pair| pair[0] == pair[1]);
     none(&twice.map(|pair| format!("{}: stands twice", pair[0])).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_limit_is_used_and_tested() {
+    let text = std::fs::read_to_string(root().join("crates/wire/src/limits.rs")).unwrap();
+    let limits = text.lines().filter_map(|it| it.strip_prefix("pub const ")?.split_once(':'));
+    let files = sources(".rs").into_iter().filter(|it| it.path != "crates/wire/src/limits.rs");
+    let (tests, code): (Vec<_>, Vec<_>) = files.partition(Source::is_test);
+    let mut wrong = Vec::new();
+    for (limit, _) in limits {
+        if !code.iter().any(|it| quotes(it, limit)) {
+            wrong.push(format!("{limit}: no code holds it"));
+        }
+        if !tests.iter().any(|it| quotes(it, limit)) {
+            wrong.push(format!("{limit}: no test reaches it"));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn the_whole_check_runs_the_tests_as_the_readme_does() {
+    for path in ["README.md", "CONTRIBUTING.md", ".ci/run"] {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        assert!(text.contains("cargo test --workspace"), "{path}: no `cargo test --workspace`");
+    }
 }
 
 #[test]
