@@ -261,8 +261,11 @@ impl Membership {
     /// Returns when somebody becomes due.
     pub(crate) fn deadline(&self, nodes_wanted: bool) -> Option<Time> {
         let bootstrap = self.bootstrap.iter().filter(|(address, it)| self.is_wanted(address, it));
-        let nodes = self.dialable().filter(|_| nodes_wanted).map(|(_, known, _)| known.retry.at);
-        bootstrap.map(|(_, it)| it.retry.at).chain(nodes).min()
+        let bootstrap = bootstrap.map(|(_, it)| it.retry.at).min();
+        if !nodes_wanted {
+            return bootstrap;
+        }
+        self.dialable().map(|(_, known, _)| known.retry.at).chain(bootstrap).min()
     }
 
     /// Returns profiles to hand to a peer: the linked first, then those heard last.

@@ -1,1 +1,10 @@
-//! x
+//! What one node does, told as sentences. Worlds of many nodes are in the `sim` room.
+
+mod doors;
+mod intake;
+mod lab;
+mod links;
+mod membership;
+mod reconcile;
+mod sets;
+mod walks;

@@ -1,0 +1,240 @@
+//! One engine on a bench: a hand-driven clock, peers that are puppets, a store that is a map.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::Bytes;
+use wire::{
+    Carried, Content, Entry, Frame, Hello, Hlc, Identity, Message, NetworkId, Profile, Reason,
+    Record, RecordId, SetSummary, Signed, Summary,
+};
+
+use crate::{
+    Batch, Config, Connected, Direction, DoorAnswer, Effect, Engine, Event, Input, LinkId, Now,
+    Snapshot, TicketId,
+};
+
+pub(super) const NETWORK: NetworkId = wire::Digest([9; 32]);
+pub(super) const START_MS: u64 = 1_800_000_000_000;
+
+/// The engine and all it has asked for.
+pub(super) struct Lab {
+    pub(super) engine: Engine,
+    pub(super) now: Now,
+    pub(super) effects: Vec<Effect>,
+    /// Whether signature checks are answered at once.
+    pub(super) verifies: bool,
+    kept: BTreeMap<RecordId, Signed>,
+    links: u64,
+}
+
+/// A key somebody else holds.
+pub(super) fn puppet(number: u8) -> Identity {
+    Identity::from_seed([number; 32])
+}
+
+pub(super) fn me() -> Identity {
+    puppet(100)
+}
+
+pub(super) fn config() -> Config {
+    Config::server(NETWORK)
+}
+
+impl Lab {
+    pub(super) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(super) fn with(config: Config) -> Self {
+        Self::waking(config, Snapshot::default())
+    }
+
+    pub(super) fn waking(config: Config, kept: Snapshot) -> Self {
+        let now = Now { mono_ms: 1_000, unix_ms: START_MS };
+        let engine = Engine::new(config, me(), kept, [3; 32], now);
+        let (effects, kept) = (Vec::new(), BTreeMap::new());
+        Self { engine, now, effects, verifies: true, kept, links: 0 }
+    }
+
+    /// Feeds one input, plays store and verifier, and returns what that caused.
+    pub(super) fn input(&mut self, input: Input) -> Vec<Effect> {
+        let mut queue = vec![input];
+        let mut all = Vec::new();
+        while let Some(input) = queue.pop() {
+            let effects = self.engine.handle(input, self.now);
+            for effect in &effects {
+                match effect {
+                    Effect::Verify(batch) if self.verifies => {
+                        let verdicts =
+                            batch.iter().map(|(id, it)| (*id, it.verify(&NETWORK))).collect();
+                        queue.push(Input::Verified(verdicts));
+                    }
+                    Effect::Load(ticket, ids) => {
+                        let records = ids.iter().filter_map(|id| self.kept.get(id).cloned());
+                        queue.push(Input::Loaded(*ticket, records.collect()));
+                    }
+                    Effect::Persist(batch) => self.keep(batch),
+                    _ => {}
+                }
+            }
+            all.extend(effects);
+        }
+        self.effects.extend(all.clone());
+        all
+    }
+
+    pub(super) fn keep(&mut self, batch: &Batch) {
+        self.kept.extend(batch.keep.iter().map(|keep| (keep.id, keep.signed.clone())));
+    }
+
+    /// Lets time pass, ticking whenever the engine wants.
+    pub(super) fn pass(&mut self, ms: u64) -> Vec<Effect> {
+        let end_ms = self.now.mono_ms + ms;
+        let mut all = Vec::new();
+        while let Some(at) = self.engine.deadline().filter(|at| at.0 <= end_ms) {
+            self.set_mono(at.0.max(self.now.mono_ms));
+            all.extend(self.input(Input::Tick));
+        }
+        self.set_mono(end_ms);
+        all
+    }
+
+    fn set_mono(&mut self, mono_ms: u64) {
+        self.now.unix_ms += mono_ms - self.now.mono_ms;
+        self.now.mono_ms = mono_ms;
+    }
+
+    /// Opens a link; nobody has said hello.
+    pub(super) fn connect(&mut self, peer: &Identity, direction: Direction) -> LinkId {
+        self.links += 1;
+        let link = LinkId(self.links);
+        let ip = |last| IpAddr::V4(Ipv4Addr::new(77, 0, 0, last));
+        let (peer, dialled, remote_ip, local_ip) = (peer.id(), None, ip(2), ip(1));
+        let connected = Connected { link, peer, direction, dialled, remote_ip, local_ip };
+        self.input(Input::Connected(connected));
+        link
+    }
+
+    /// Opens an inbound link on which both have said hello.
+    pub(super) fn link(&mut self, peer: &Identity) -> LinkId {
+        let link = self.connect(peer, Direction::Inbound);
+        let hello = self.hello_of(peer, 1);
+        self.say(link, &Frame::Hello(Box::new(hello)));
+        link
+    }
+
+    pub(super) fn hello_of(&self, peer: &Identity, session: u64) -> Hello {
+        Hello {
+            version: wire::PROTOCOL_VERSION,
+            network: NETWORK,
+            session,
+            agent: "puppet".to_owned(),
+            capabilities: Vec::new(),
+            time_ms: self.now.unix_ms,
+            profile: profile(peer, self.now.unix_ms, &[]),
+            summary: Summary::default(),
+        }
+    }
+
+    pub(super) fn say(&mut self, link: LinkId, frame: &Frame) -> Vec<Effect> {
+        self.input(Input::Frame(link, Bytes::from(frame.encode())))
+    }
+
+    pub(super) fn push(&mut self, link: LinkId, signed: &Signed, ttl: u8) -> Vec<Effect> {
+        self.say(link, &Frame::Push(vec![Carried { signed: signed.clone(), ttl, hops: 1 }]))
+    }
+
+    pub(super) fn root(&self) -> SetSummary {
+        self.engine.status().state
+    }
+
+    pub(super) fn messages(&self) -> u64 {
+        self.engine.status().messages.count
+    }
+}
+
+/// Signs a record as somebody.
+pub(super) fn sign(
+    author: &Identity,
+    seq: u64,
+    at_ms: u64,
+    life_ms: u64,
+    content: Content,
+) -> Signed {
+    let expires_ms = if life_ms == 0 { 0 } else { at_ms + life_ms };
+    let created = Hlc::from_ms(at_ms);
+    Signed::seal(&Record { network: NETWORK, seq, created, expires_ms, content }, author)
+}
+
+pub(super) fn entry(author: &Identity, at_ms: u64, name: &str, value: &str) -> Signed {
+    let value = Some(Bytes::copy_from_slice(value.as_bytes()));
+    let entry = Entry { collection: "c".to_owned(), name: name.to_owned(), value };
+    sign(author, at_ms, at_ms, 0, Content::Entry(entry))
+}
+
+pub(super) fn message(author: &Identity, at_ms: u64, text: &str) -> Signed {
+    let payload = Bytes::from(format!("\"{text}\""));
+    sign(author, at_ms, at_ms, 3_600_000, Content::Message(Message::new("t", payload)))
+}
+
+pub(super) fn profile(author: &Identity, at_ms: u64, addresses: &[&str]) -> Signed {
+    let addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
+    let (agent, capabilities) = ("puppet".to_owned(), Vec::new());
+    sign(author, at_ms, at_ms, 0, Content::Profile(Profile { addresses, agent, capabilities }))
+}
+
+pub(super) fn id_of(signed: &Signed) -> RecordId {
+    signed.clone().open().unwrap().id
+}
+
+/// Everything sent on a link, decoded.
+pub(super) fn sent(effects: &[Effect], link: LinkId) -> Vec<Frame> {
+    let frames = effects.iter().filter_map(|effect| match effect {
+        Effect::Send(to, bytes) if *to == link => Some(Frame::decode(bytes).unwrap()),
+        _ => None,
+    });
+    frames.collect()
+}
+
+/// The records pushed on a link, with the hops they may still travel.
+pub(super) fn pushed(effects: &[Effect], link: LinkId) -> Vec<(RecordId, u8)> {
+    let frames = sent(effects, link).into_iter();
+    let records = frames.flat_map(|frame| match frame {
+        Frame::Push(records) => records,
+        _ => Vec::new(),
+    });
+    records.map(|carried| (id_of(&carried.signed), carried.ttl)).collect()
+}
+
+pub(super) fn dials(effects: &[Effect]) -> Vec<String> {
+    let dials = effects.iter().filter_map(|effect| match effect {
+        Effect::Dial(address) => Some(address.to_string()),
+        _ => None,
+    });
+    dials.collect()
+}
+
+pub(super) fn closed(effects: &[Effect]) -> Vec<(LinkId, Reason)> {
+    let closed = effects.iter().filter_map(|effect| match effect {
+        Effect::Disconnect(link, reason, _) => Some((*link, *reason)),
+        _ => None,
+    });
+    closed.collect()
+}
+
+pub(super) fn answers(effects: &[Effect]) -> Vec<(TicketId, DoorAnswer)> {
+    let answers = effects.iter().filter_map(|effect| match effect {
+        Effect::AnswerDoor(ticket, answer) => Some((*ticket, *answer)),
+        _ => None,
+    });
+    answers.collect()
+}
+
+pub(super) fn accepted(effects: &[Effect]) -> Vec<RecordId> {
+    let accepted = effects.iter().filter_map(|effect| match effect {
+        Effect::Report(Event::Accepted(it)) => Some(it.id),
+        _ => None,
+    });
+    accepted.collect()
+}

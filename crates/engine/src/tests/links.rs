@@ -1,0 +1,179 @@
+//! Hello, who stays, who is suspect, who is gone.
+
+use wire::{Frame, Goodbye, Pong, Reason, Summary};
+
+use super::lab::*;
+use crate::{Config, Direction, Effect, Event, Input, LinkId, PeerState};
+
+#[test]
+fn a_hello_makes_a_link() {
+    // LINK-2
+    let mut lab = Lab::new();
+    let link = lab.connect(&puppet(1), Direction::Inbound);
+    assert!(matches!(sent(&lab.effects, link)[0], Frame::Hello(_)));
+    assert_eq!(lab.engine.links_len(), 0);
+    let hello = lab.hello_of(&puppet(1), 1);
+    let effects = lab.say(link, &Frame::Hello(Box::new(hello)));
+    assert_eq!(lab.engine.links_len(), 1);
+    assert!(effects.iter().any(|it| matches!(it, Effect::Report(Event::LinkUp(..)))));
+}
+
+#[test]
+fn before_the_hello_nothing_is_heard() {
+    let mut lab = Lab::new();
+    let link = lab.connect(&puppet(1), Direction::Inbound);
+    lab.push(link, &message(&puppet(7), START_MS, "x"), 3);
+    assert_eq!(lab.messages(), 0);
+    let effects = lab.pass(10_001);
+    assert_eq!(closed(&effects), vec![(link, Reason::Silent)]);
+}
+
+#[test]
+fn another_version_or_network_or_name_is_sent_away_with_a_reason() {
+    let cases: [(Spoil, Reason); 3] = [
+        (|hello| hello.version = 2, Reason::Version),
+        (|hello| hello.network = wire::Digest([1; 32]), Reason::WrongNetwork),
+        (|hello| hello.profile = profile(&puppet(2), START_MS, &[]), Reason::Misbehaved),
+    ];
+    for (spoil, reason) in cases {
+        let mut lab = Lab::new();
+        let link = lab.connect(&puppet(1), Direction::Inbound);
+        let mut hello = lab.hello_of(&puppet(1), 1);
+        spoil(&mut hello);
+        let effects = lab.say(link, &Frame::Hello(Box::new(hello)));
+        assert_eq!(closed(&effects), vec![(link, reason)]);
+        assert_eq!(lab.engine.links_len(), 0);
+    }
+}
+
+#[test]
+fn a_node_does_not_link_with_itself() {
+    let mut lab = Lab::new();
+    let link = lab.connect(&me(), Direction::Outbound);
+    assert_eq!(closed(&lab.effects), vec![(link, Reason::Leaving)]);
+}
+
+#[test]
+fn two_nodes_that_dialled_each_other_keep_the_link_of_the_smaller_id() {
+    // MEMBER-5
+    for peer in [1, 2, 3, 4].map(puppet) {
+        for first in [Direction::Inbound, Direction::Outbound] {
+            let second = match first {
+                Direction::Inbound => Direction::Outbound,
+                Direction::Outbound => Direction::Inbound,
+            };
+            let mut lab = Lab::new();
+            let hello = Frame::Hello(Box::new(lab.hello_of(&peer, 5)));
+            let links = [first, second].map(|direction| lab.connect(&peer, direction));
+            let effects = links.map(|link| lab.say(link, &hello)).concat();
+            let ours = if me().id() < peer.id() { Direction::Outbound } else { Direction::Inbound };
+            let loser = if first == ours { links[1] } else { links[0] };
+            assert_eq!(closed(&effects), vec![(loser, Reason::Duplicate)]);
+            assert_eq!(lab.engine.links_len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_restarted_peer_takes_the_place_of_its_dead_link() {
+    let mut lab = Lab::new();
+    let old = lab.link(&puppet(1));
+    let new = lab.connect(&puppet(1), Direction::Inbound);
+    let hello = lab.hello_of(&puppet(1), 2);
+    let effects = lab.say(new, &Frame::Hello(Box::new(hello)));
+    assert_eq!(closed(&effects), vec![(old, Reason::Duplicate)]);
+    assert_eq!(lab.engine.links_len(), 1);
+}
+
+#[test]
+fn one_link_too_many_is_told_so_and_gets_others_to_try() {
+    // MEMBER-8
+    let mut lab = Lab::with(Config { links_max: 3, ..config() });
+    for number in 1..=3 {
+        lab.link(&puppet(number));
+    }
+    let link = lab.connect(&puppet(4), Direction::Inbound);
+    let hello = lab.hello_of(&puppet(4), 1);
+    let effects = lab.say(link, &Frame::Hello(Box::new(hello)));
+    assert_eq!(closed(&effects), vec![(link, Reason::Busy)]);
+    assert!(
+        sent(&effects, link).iter().any(|it| matches!(it, Frame::Peers(list) if list.len() == 3))
+    );
+}
+
+#[test]
+fn a_silent_peer_is_first_suspect_and_then_gone() {
+    // MEMBER-6
+    let mut lab = Lab::new();
+    let link = lab.link(&puppet(1));
+    // The first ping goes out at once.
+    lab.pass(1);
+    let effects = lab.pass(10_000);
+    assert!(effects.iter().any(|it| matches!(it, Effect::Report(Event::Suspect(_)))));
+    let peers = lab.engine.peer_list(lab.now);
+    assert_eq!(peers[0].state, PeerState::Suspect);
+    let effects = lab.pass(10_000);
+    assert_eq!(closed(&effects), vec![(link, Reason::Silent)]);
+}
+
+#[test]
+fn a_peer_that_answers_is_measured_and_stays() {
+    let mut lab = Lab::new();
+    let link = lab.link(&puppet(1));
+    for _ in 0..20 {
+        let asked = lab.pass(5_000);
+        for frame in sent(&asked, link) {
+            let Frame::Ping(ping) = frame else { continue };
+            let (nonce, time_ms) = (ping.nonce, lab.now.unix_ms);
+            lab.say(link, &Frame::Pong(Pong { nonce, time_ms, summary: Summary::default() }));
+        }
+    }
+    assert_eq!(lab.engine.links_len(), 1);
+    assert!(lab.engine.peer_list(lab.now)[0].rtt_ms.is_some());
+}
+
+#[test]
+fn a_clock_that_is_off_by_a_day_is_seen_and_stops_writing() {
+    // CLOCK-1
+    let day_ms = 86_400_000_i64;
+    for off in [day_ms, -day_ms] {
+        let mut lab = Lab::new();
+        let link = lab.connect(&puppet(1), Direction::Inbound);
+        let mut hello = lab.hello_of(&puppet(1), 1);
+        hello.time_ms = hello.time_ms.checked_add_signed(off).unwrap();
+        let effects = lab.say(link, &Frame::Hello(Box::new(hello)));
+        assert!(
+            effects
+                .iter()
+                .any(|it| matches!(it, Effect::Report(Event::ClockSkew(_, skew)) if *skew == off))
+        );
+        assert_eq!(lab.engine.clock_off_ms(), Some(off));
+    }
+}
+
+#[test]
+fn leaving_is_said() {
+    // MEMBER-9
+    let mut lab = Lab::new();
+    let links: Vec<LinkId> = (1..=2).map(|number| lab.link(&puppet(number))).collect();
+    lab.engine.leave();
+    let effects = lab.engine.drain();
+    let expected: Vec<_> = links.iter().map(|link| (*link, Reason::Leaving)).collect();
+    assert_eq!(closed(&effects), expected);
+    assert_eq!(lab.engine.deadline(), None);
+}
+
+#[test]
+fn a_goodbye_ends_the_link_on_both_sides() {
+    let mut lab = Lab::new();
+    let link = lab.link(&puppet(1));
+    let goodbye = Goodbye { reason: Reason::Leaving, text: "bye".to_owned() };
+    let effects = lab.say(link, &Frame::Goodbye(goodbye));
+    assert_eq!(closed(&effects).len(), 1);
+    assert_eq!(lab.engine.links_len(), 0);
+    // What the shell reports afterwards is no news.
+    assert!(lab.input(Input::Disconnected(link, "closed".to_owned())).is_empty());
+}
+
+/// Makes a hello wrong.
+type Spoil = fn(&mut wire::Hello);

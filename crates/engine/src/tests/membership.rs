@@ -1,0 +1,150 @@
+//! Nobody is forgotten, nobody crowds the others out.
+
+use wire::{Address, Frame, limits};
+
+use super::lab::*;
+use crate::{BookRow, Config, Connected, Direction, Input, LinkId, Snapshot};
+
+fn address(port: u16) -> Address {
+    format!("http://77.0.0.9:{port}").parse().unwrap()
+}
+
+fn knowing(rows: &[(u8, u16, u64)]) -> Snapshot {
+    let row = |(number, port, heard_ms): &(u8, u16, u64)| BookRow {
+        node: puppet(*number).id(),
+        profile: profile(&puppet(*number), START_MS - 1_000, &[&address(*port).to_string()]),
+        reached: None,
+        heard_ms: *heard_ms,
+    };
+    Snapshot { book: rows.iter().map(row).collect(), ..Snapshot::default() }
+}
+
+/// Counts the dials of an address while every one of them fails.
+fn dials_in(lab: &mut Lab, of: &Address, ms: u64) -> usize {
+    let (mut count, end_ms) = (0, lab.now.mono_ms + ms);
+    while lab.now.mono_ms < end_ms {
+        for dialled in dials(&lab.pass(100)) {
+            count += usize::from(dialled == of.to_string());
+            let failed = Input::DialFailed(dialled.parse().unwrap(), "refused".to_owned());
+            lab.input(failed);
+        }
+    }
+    count
+}
+
+#[test]
+fn a_bootstrap_that_is_down_is_dialled_for_ever() {
+    // MEMBER-1: a node that starts before its bootstrap peer joins when that one appears.
+    let mut lab = Lab::with(Config { bootstrap: vec![address(1)], ..config() });
+    assert!(dials_in(&mut lab, &address(1), 60_000) >= 12, "alone: at least every 5 s or so");
+    let day_later = dials_in(&mut lab, &address(1), 600_000);
+    assert!(day_later >= 90, "still {day_later} in ten minutes");
+}
+
+#[test]
+fn with_other_links_the_waits_grow_but_end() {
+    // MEMBER-1
+    let mut lab =
+        Lab::with(Config { bootstrap: vec![address(1)], heartbeat_ms: 1 << 40, ..config() });
+    let link = lab.link(&puppet(1));
+    let pong = |lab: &mut Lab| {
+        lab.push(link, &message(&puppet(7), lab.now.unix_ms, "alive"), 0);
+    };
+    let mut counts = Vec::new();
+    for _ in 0..12 {
+        pong(&mut lab);
+        counts.push(dials_in(&mut lab, &address(1), 300_000));
+    }
+    assert!(counts[0] > counts[11], "{counts:?}");
+    assert!(counts[10] + counts[11] >= 1, "never given up: {counts:?}");
+}
+
+#[test]
+fn a_known_node_is_dialled_after_a_restart_without_any_bootstrap() {
+    let mut lab = Lab::waking(config(), knowing(&[(5, 5, 1), (6, 6, 1)]));
+    let mut dialled = dials(&lab.pass(1));
+    dialled.sort_unstable();
+    assert_eq!(dialled, vec![address(5).to_string(), address(6).to_string()]);
+}
+
+#[test]
+fn a_node_that_moved_is_dialled_at_its_new_address() {
+    // MEMBER-2
+    let mut lab = Lab::waking(config(), knowing(&[(5, 5, 1)]));
+    assert_eq!(dials(&lab.pass(1)), vec![address(5).to_string()]);
+    lab.input(Input::DialFailed(address(5), "refused".to_owned()));
+    let link = lab.link(&puppet(1));
+    let moved = profile(&puppet(5), START_MS, &[&address(55).to_string()]);
+    lab.say(link, &Frame::Peers(vec![moved]));
+    assert_eq!(dials(&lab.pass(1)), vec![address(55).to_string()]);
+    // An older profile does not bring the old address back.
+    let old = profile(&puppet(5), START_MS - 500, &[&address(5).to_string()]);
+    lab.say(link, &Frame::Peers(vec![old]));
+    assert_eq!(lab.engine.peer_list(lab.now)[0].addresses.len(), 1);
+}
+
+#[test]
+fn a_stranger_at_a_known_address_is_not_the_node_we_know() {
+    let mut lab = Lab::waking(config(), knowing(&[(5, 5, 1)]));
+    lab.pass(1);
+    let ip = "77.0.0.9".parse().unwrap();
+    lab.input(Input::Connected(Connected {
+        link: LinkId(99),
+        peer: puppet(6).id(),
+        direction: Direction::Outbound,
+        dialled: Some(address(5)),
+        remote_ip: ip,
+        local_ip: ip,
+    }));
+    let hello = lab.hello_of(&puppet(6), 1);
+    lab.say(LinkId(99), &Frame::Hello(Box::new(hello)));
+    let peers = lab.engine.peer_list(lab.now);
+    let known = peers.iter().find(|it| it.node == Some(puppet(5).id())).unwrap();
+    assert_eq!(known.why.as_deref(), Some("another node answers there"));
+}
+
+#[test]
+fn peer_exchange_hands_over_at_most_fifty() {
+    // MEMBER-3
+    let rows: Vec<(u8, u16, u64)> = (101..=200).map(|it| (it, u16::from(it), 1)).collect();
+    let mut lab = Lab::waking(config(), knowing(&rows));
+    let link = lab.link(&puppet(1));
+    let effects = lab.say(link, &Frame::PeersWanted);
+    let Frame::Peers(profiles) = &sent(&effects, link)[0] else { panic!("no peers") };
+    assert_eq!(profiles.len(), limits::PEERS_MAX);
+}
+
+#[test]
+fn strangers_cannot_crowd_out_a_node_we_have_heard() {
+    // MEMBER-4
+    let rows: Vec<(u8, u16, u64)> = (1..=4).map(|it| (it, u16::from(it), 1_000)).collect();
+    let mut lab = Lab::waking(Config { book_max: 5, ..config() }, knowing(&rows));
+    let link = lab.link(&puppet(1));
+    for number in 50..90 {
+        let stranger = profile(&puppet(number), START_MS, &[&address(number.into()).to_string()]);
+        lab.say(link, &Frame::Peers(vec![stranger]));
+    }
+    let known: Vec<_> = lab.engine.peer_list(lab.now).iter().filter_map(|it| it.node).collect();
+    assert_eq!(known.len(), 5);
+    assert!((1..=4).all(|number| known.contains(&puppet(number).id())));
+}
+
+#[test]
+fn where_a_link_reached_us_is_where_we_say_we_are() {
+    // MEMBER-7
+    let mut lab = Lab::with(Config { door_port: Some(8880), ..config() });
+    lab.link(&puppet(1));
+    let addresses = lab.engine.status().addresses;
+    assert_eq!(addresses, vec!["http://77.0.0.1:8880".parse().unwrap()]);
+}
+
+#[test]
+fn news_of_a_node_travel_to_everybody() {
+    // MEMBER-2
+    let mut lab = Lab::new();
+    let (from, to) = (lab.link(&puppet(1)), lab.link(&puppet(2)));
+    let news = profile(&puppet(5), START_MS, &[&address(5).to_string()]);
+    let effects = lab.push(from, &news, 3);
+    assert_eq!(pushed(&effects, to), vec![(id_of(&news), 2)]);
+    assert!(pushed(&lab.push(from, &news, 3), to).is_empty());
+}
