@@ -52,6 +52,25 @@ async fn a_list_comes_in_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_large_entries_ends_early() {
+    let lab = Lab::start().await;
+    let value = "x".repeat(60_000);
+    for part in 0..4 {
+        let lines: String = (0..50)
+            .map(|n| format!("{{\"name\":\"{part}{n:02}\",\"value\":\"{value}\"}}\n"))
+            .collect();
+        assert_eq!(lab.send(Method::POST, "/v1/import", lines).await.0, 200);
+    }
+    let (_, first) = lab.get("/v1/entries?limit=1000").await;
+    let after = first["next"].as_str().unwrap();
+    assert_eq!(first["entries"].as_array().unwrap().len(), 128);
+    let (_, rest) = lab.get(&format!("/v1/entries?limit=1000&after={after}")).await;
+    assert_eq!(rest["entries"].as_array().unwrap().len(), 72);
+    assert_eq!(rest["next"], Value::Null);
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_import_names_its_line_and_changes_nothing() {
     let lab = Lab::start().await;
     let before = lab.get("/v1/root").await.1;

@@ -9,7 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use node::Draft;
 use serde::Deserialize;
-use store::Cursor;
+use store::{Cursor, Found, Read, StoreError};
 use utoipa::IntoParams;
 use wire::NodeId;
 
@@ -96,10 +96,29 @@ pub(crate) async fn list(
             .map_err(|error| Problem::new(Code::BadRequest, format!("after is {error}")))?,
         limit,
     };
-    let (found, next) = read_store(&context, move |store| store.list(&query)).await?;
+    let (found, next) = read_store(&context, move |store| page(store, query)).await?;
     let entries = found.into_iter().map(convert::entry).collect::<Result<_, _>>()?;
     let next = next.map(|cursor| cursor.to_string());
     Ok(Json(Entries { schema: "trellis.entries/1".to_owned(), entries, next }))
+}
+
+/// Lists in steps, so that a page of large entries ends early instead of filling the memory.
+fn page(
+    store: &dyn Read,
+    mut query: store::Query,
+) -> Result<(Vec<Found>, Option<Cursor>), StoreError> {
+    let (store, limit) = (store.snapshot()?, query.limit);
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    loop {
+        query.limit = STEP.min(limit - page.len());
+        let (found, next) = store.list(&query)?;
+        bytes += found.iter().map(|found| found.signed.size()).sum::<usize>();
+        page.extend(found);
+        if next.is_none() || limit <= page.len() || PAGE_BYTES <= bytes {
+            return Ok((page, next));
+        }
+        query.after = next;
+    }
 }
 
 /// Writes one entry of ours.
@@ -174,3 +193,7 @@ fn parse_author(text: &str) -> Result<NodeId, Problem> {
 
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
+/// Entries read before the size of a page is looked at.
+const STEP: usize = 64;
+/// Size at which a page ends.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
