@@ -1,5 +1,7 @@
 //! How a command talks to the node of a directory: finds it, asks it, understands its no.
 
+use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ impl Client {
         let run = directory.join("run.json");
         let text = match std::fs::read_to_string(&run) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(no_node(directory, None));
             }
             Err(error) => return Err(error).with_context(|| format!("reading {}", run.display())),
@@ -52,7 +54,11 @@ impl Client {
     /// Talks to a node whose API and token are known.
     pub fn at(directory: &Path, api: &str, token: &str) -> anyhow::Result<Self> {
         // The operator's API is on this machine: a proxy of the environment has no business here.
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .pool_max_idle_per_host(1)
+            .build()?;
         Ok(Self {
             directory: directory.to_owned(),
             api: api.trim_end_matches('/').to_owned(),
@@ -155,7 +161,7 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
-        if error.is_connect() {
+        if is_refused(error) {
             return no_node(&self.directory, Some(&self.api));
         }
         if error.is_timeout() {
@@ -179,12 +185,18 @@ fn no_node(directory: &Path, api: Option<&str>) -> anyhow::Error {
     ))
 }
 
-fn innermost(error: &reqwest::Error) -> String {
-    let mut error: &dyn std::error::Error = error;
+fn innermost(error: &reqwest::Error) -> &dyn Error {
+    let mut error: &dyn Error = error;
     while let Some(source) = error.source() {
         error = source;
     }
-    error.to_string()
+    error
+}
+
+/// Says whether nobody listens there, which is not the same as not getting there.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let innermost = innermost(error).downcast_ref::<io::Error>();
+    innermost.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 const CONNECT: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ mod commands;
 mod demo;
 mod failure;
 mod input;
+mod open_files;
 mod output;
 mod signals;
 mod sse;

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::bail;
 
 use crate::demo::{Directory, Keep, Lack, Plan, Story};
+use crate::open_files;
 use crate::output::Output;
 use crate::signals::Signals;
 
@@ -50,6 +51,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, dir: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     daemon::telemetry::init("error", daemon::telemetry::LogFormat::Pretty);
+    if let Some(open_max) = open_files::raise()
+        && open_max < u64::from(args.nodes) * OPEN_FILES_PER_NODE
+    {
+        output.note(format_args!(
+            "this shell allows {open_max} open files, which may be too few: try `ulimit -n 20000`"
+        ));
+    }
     let directory = Directory::new(dir, if args.keep { Keep::Yes } else { Keep::No })?;
     let all = if args.nodes > 10 { 200 } else { u16::MAX };
     let plan = Plan {
@@ -97,3 +105,6 @@ async fn tell(story: &mut Story) -> anyhow::Result<()> {
     }
     story.check().await
 }
+
+/// Both ends of a node's links are in this process, and its door, API, store and their clients.
+const OPEN_FILES_PER_NODE: u64 = 100;

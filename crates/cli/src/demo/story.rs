@@ -167,9 +167,12 @@ impl Story {
         let time = heard.duration_since(sent.at);
         self.report.first_message_ms = Some(ms(time));
         let hops = self.lab.hops(&sent.id).into_iter().max().unwrap_or_default();
-        let (time, hops) = (took(time), counted(hops.into(), "hop", "hops"));
-        let here = self.lab.present().count();
-        self.say(format_args!("message from n2 reached {here}/{here} nodes in {time}, {hops}"))
+        let relays = match hops {
+            0 => "without a relay".to_owned(),
+            hops => format!("with at most {}", counted(hops.into(), "relay", "relays")),
+        };
+        let (time, here) = (took(time), self.lab.present().count());
+        self.say(format_args!("message from n2 reached {here}/{here} nodes in {time}, {relays}"))
     }
 
     /// These nodes publish and put, all at the same time.
@@ -285,11 +288,13 @@ fn halves(plan: Plan) -> (Work, Work) {
 
 async fn one_works(lab: &Lab, node: usize, work: Work) -> anyhow::Result<Vec<Sent>> {
     let number = node + 1;
-    let names = (work.entries.0..work.entries.1).map(|entry| format!("n{number}/{entry}"));
-    let putting = names.map(|name| async move {
-        let put = lab.put(node, &name, json!({ "by": number })).await;
-        put.map_err(|error| anyhow!("n{number}: {error:#}"))
-    });
+    let putting = async {
+        for entry in work.entries.0..work.entries.1 {
+            let put = lab.put(node, &format!("n{number}/{entry}"), json!({ "by": number })).await;
+            put.map_err(|error| anyhow!("n{number}: {error:#}"))?;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
     let publishing = async {
         let mut sent = Vec::new();
         for message in work.messages.0..work.messages.1 {
@@ -299,7 +304,7 @@ async fn one_works(lab: &Lab, node: usize, work: Work) -> anyhow::Result<Vec<Sen
         }
         Ok::<_, anyhow::Error>(sent)
     };
-    let (_, sent) = futures_util::try_join!(try_join_all(putting), publishing)?;
+    let ((), sent) = futures_util::try_join!(putting, publishing)?;
     Ok(sent)
 }
 
