@@ -185,8 +185,8 @@ fn no_node(directory: &Path, api: Option<&str>) -> anyhow::Error {
     ))
 }
 
-fn innermost(error: &reqwest::Error) -> &dyn Error {
-    let mut error: &dyn Error = error;
+fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
+    let mut error: &(dyn Error + 'static) = error;
     while let Some(source) = error.source() {
         error = source;
     }
