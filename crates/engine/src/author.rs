@@ -13,7 +13,7 @@ pub(crate) struct Author {
 
 impl Author {
     /// Goes on where the last run stopped. The number also jumps to the wall clock, so that a
-    /// node that lost its store but kept its key does not write a number twice.
+    /// node that lost its store but kept its key does not write a number twice (RECORD-2).
     pub(crate) fn new(identity: Identity, network: NetworkId, kept: AuthorClock, now: Now) -> Self {
         let clock = AuthorClock { seq: kept.seq.max(now.unix_ms), hlc: kept.hlc };
         Self { identity, network, clock }

@@ -71,7 +71,8 @@ impl Doors {
         self.doors.values().filter(|door| door.healthy).count()
     }
 
-    /// Takes an unproven address as a hint. Says whether to ask there; `from` is who named it.
+    /// Takes an unproven address as a hint (DOOR-4). Says whether to ask there; `from` is who named
+    /// it.
     pub(crate) fn hint(
         &mut self,
         address: &Address,
@@ -244,7 +245,7 @@ impl Bucket {
     }
 }
 
-/// A stranger on the internet may not make us knock at doors of our own network.
+/// A stranger on the internet may not make us knock at doors of our own network (DOOR-6).
 fn may_name(from: IpAddr, address: &Address) -> bool {
     let (host, _) = address.host_port();
     let host = host.trim_matches(['[', ']']);

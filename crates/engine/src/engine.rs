@@ -170,7 +170,7 @@ impl Engine {
         self.membership.add_bootstrap(address);
     }
 
-    /// Says goodbye to everybody. Nothing is dialled or written from now on.
+    /// Says goodbye to everybody (MEMBER-9). Nothing is dialled or written from now on.
     pub fn leave(&mut self) {
         self.stopping = true;
         for (link, _) in self.links.all() {

@@ -1,9 +1,9 @@
 //! Records on their way in: each is checked once, however many copies come.
 //!
-//! Order of checks (docs/protocol.md, INTAKE): size, network, time, duplicate, room, signature,
-//! meaning. A record counts as known only once its signature was right, so that a copy with a
-//! false signature cannot keep the true one out. Bound: `pending_max` records; one more from a
-//! peer is left to a later comparison.
+//! Order of checks (INTAKE-1): size, network, time, duplicate, room, signature, meaning. A record
+//! counts as known only once its signature was right, so that a copy with a false signature cannot
+//! keep the true one out (INTAKE-2). Bound: `pending_max` records; one more from a peer is left to
+//! a later comparison (INTAKE-4).
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ impl Intake {
         self.pending_max / 2 <= self.pending.len()
     }
 
-    /// Checks what needs no signature and no memory.
+    /// Checks what needs no signature and no memory (RECORD-3, MSG-1).
     pub(crate) fn check(
         &self,
         arrival: &Arrival,

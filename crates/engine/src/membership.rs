@@ -1,8 +1,8 @@
 //! Whom we know and whom we dial next: the address book and the bootstrap list.
 //!
-//! Nobody is forgotten because a dial failed; the next one only waits longer (docs/protocol.md,
-//! MEMBER). Bound: the book. Who makes room: of those we never reached, the one that failed most;
-//! a newcomer that we never reached cannot push out one that we did.
+//! Nobody is forgotten because a dial failed; the next one only waits longer (MEMBER-1). Bound: the
+//! book. Who makes room: of those we never heard, the one that failed most; a newcomer cannot push
+//! out one that we heard (MEMBER-4).
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ impl Membership {
         *author != self.me && self.known.get(author).is_none_or(|known| known.created < created)
     }
 
-    /// Takes a verified profile in. Returns the row to write and the node that made room for it.
+    /// Takes a verified profile in, if it is news (MEMBER-2). Returns the row to write and the node that made room for it.
     pub(crate) fn learn(&mut self, opened: &Opened) -> Option<(BookRow, Option<NodeId>)> {
         let author = opened.signed.author;
         if !self.is_news(&author, opened.record.created) {
@@ -268,7 +268,7 @@ impl Membership {
         self.dialable().map(|(_, known, _)| known.retry.at).chain(bootstrap).min()
     }
 
-    /// Returns profiles to hand to a peer: the linked first, then those heard last.
+    /// Returns profiles to hand to a peer: the linked first, then those heard last (MEMBER-3).
     pub(crate) fn sample(&self, except: &NodeId, max: usize) -> Vec<Signed> {
         let others = self.known.iter().filter(|(node, _)| *node != except);
         let mut others: Vec<&Known> = others.map(|(_, known)| known).collect();

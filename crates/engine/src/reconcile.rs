@@ -2,8 +2,8 @@
 //!
 //! Every step is an answer to one frame and leaves nothing behind, so a lost frame costs a later
 //! walk and nothing else. A range is described by subtree hashes or by all its items; what
-//! differs is described in turn, what only the other side has is fetched (docs/protocol.md,
-//! WALK). Range fingerprints are collision-resistant hashes, never sums.
+//! differs is described in turn, what only the other side has is fetched (WALK-3). Range
+//! fingerprints are collision-resistant hashes, never sums.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! What we hold: the state and the messages, and which record wins.
 //!
 //! Every rule here looks at one record and the one that stands in its place, so the outcome does
-//! not depend on the order in which records came (docs/protocol.md, STATE). Invariant: a record is
-//! held exactly if its place in its map names it.
+//! not depend on the order in which records came (STATE-4). Invariant: a record is held exactly if
+//! its place in its map names it.
 
 use merkle::{Leaf, Map, Prefix};
 use wire::{Content, Digest, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Summary};
@@ -67,7 +67,8 @@ impl Sets {
         Summary { state: of(&self.state), messages: of(&self.messages), answer_wanted: false }
     }
 
-    /// Says what a record would be to us. Profiles are no part of a set.
+    /// Says what a record would be to us: the later one stays, then the larger id (STATE-2,
+    /// STATE-3). Profiles are no part of a set.
     pub(crate) fn standing(&self, place: &Place, record: &Opened) -> Standing {
         let map = self.map(place.set);
         match map.get(&place.key) {
@@ -107,7 +108,7 @@ impl Sets {
         old.map(|leaf| self.forget(leaf)).collect()
     }
 
-    /// Returns messages that must make room: those that expire first.
+    /// Returns messages that must make room: those that expire first (MSG-2).
     pub(crate) fn evict(&mut self) -> Vec<Drop> {
         let excess = self.messages.len().saturating_sub(self.messages_max);
         let first =
@@ -132,6 +133,7 @@ impl Sets {
         self.state.len() + more as u64 <= self.entries_max
     }
 
+    /// A full state takes nothing at new places (STATE-5).
     fn room(&self, place: &Place) -> Standing {
         let full = match place.set {
             Set::State => !self.fits(1),
@@ -153,7 +155,7 @@ impl Sets {
     }
 }
 
-/// Where a record stands: `tag (8) | bucket (4) | hash (20)`.
+/// Where a record stands: `tag (8) | bucket (4) | hash (20)` (STATE-1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Place {
     pub(crate) set: Set,

@@ -1,6 +1,7 @@
 //! The encrypted channel inside a link: Noise XX, bound to the node keys by [`wire::Proof`].
 //!
-//! One frame is one WebSocket message: a sequence of Noise messages, all but the last full. The
+//! One frame is one WebSocket message: a sequence of Noise messages, all but the last full
+//! (LINK-3). The
 //! border between two WebSocket messages is not authenticated, but a frame moved across it fails
 //! to decrypt or to decode: Noise counts its messages, and a frame's schema begins with its length.
 

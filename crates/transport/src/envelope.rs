@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| bad_field("timestamp", "must be a number: unix time in seconds"))
     }
 
-    /// Clamped; a number too large for any type is still just a large number.
+    /// Clamped (DOOR-2); a number too large for any type is still just a large number.
     fn ttl(&self) -> Result<u8, Problem> {
         let text = self.required("ttl")?.get();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -9,7 +9,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::WireError;
 
-/// A node's Ed25519 public key. Its text form is the libp2p peer id (`12D3Koo...`).
+/// A node's Ed25519 public key. Its text form is the libp2p peer id, `12D3Koo...` (SIGN-1).
 #[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct NodeId([u8; 32]);
 
@@ -25,7 +25,7 @@ impl NodeId {
     }
 
     /// Checks a signature strictly and alone: weak keys, torsion and batches never decide
-    /// (notes on Ed25519 in docs/protocol.md, SIGN-3).
+    /// (SIGN-3).
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let Ok(key) = VerifyingKey::from_bytes(&self.0) else { return false };
         key.verify_strict(message, &Signature::from_bytes(signature)).is_ok()

@@ -283,7 +283,8 @@ pub(crate) fn to_bytes(digest: &Digest) -> Bytes {
     Bytes::copy_from_slice(&digest.0)
 }
 
-/// A label is what a human may type and a log may print: no control characters, not empty.
+/// A label is what a human may type and a log may print: no control characters, not empty
+/// (RECORD-1).
 fn check_label(what: &'static str, text: &str, max: usize) -> Result<(), WireError> {
     let fits = !text.is_empty() && text.len() <= max;
     if fits && !text.chars().any(char::is_control) {

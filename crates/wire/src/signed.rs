@@ -28,7 +28,7 @@ pub struct Opened {
 }
 
 impl Signed {
-    /// Encodes and signs a record, once.
+    /// Encodes and signs a record, once (SIGN-2).
     pub fn seal(record: &Record, identity: &Identity) -> Self {
         let body = Bytes::from(record.encode());
         let signature = identity.sign(&to_sign(&record.network, &body));

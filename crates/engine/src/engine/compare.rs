@@ -1,8 +1,8 @@
 //! Neighbours compare their sets and fetch what they lack.
 //!
-//! Both ends tell each other their summaries until each has heard the other agree. Where they
-//! differ, the smaller id begins a walk. Only quiet sets are compared: records in flight would
-//! look missing.
+//! Both ends tell each other their summaries until each has heard the other agree (WALK-1). Where
+//! they differ, the smaller id begins a walk (WALK-3). Only quiet sets are compared: records in
+//! flight would look missing (WALK-2).
 
 use std::collections::VecDeque;
 
@@ -100,7 +100,7 @@ impl Engine {
         }
     }
 
-    /// Takes what we asked for. Neighbours learn of it by comparison, not by push.
+    /// Takes what we asked for. Neighbours learn of it by comparison, not by push (WALK-5).
     pub(super) fn records(&mut self, id: LinkId, records: Records, now: Now) {
         let Records { records, range, next, .. } = records;
         for signed in records {
@@ -128,7 +128,7 @@ impl Engine {
         self.go_on_fetching();
     }
 
-    /// Asks for the next piece, once the signatures of the last are nearly done.
+    /// Asks for the next piece, once the signatures of the last are nearly done (WALK-4).
     pub(super) fn go_on_fetching(&mut self) {
         if self.intake.is_half_full() {
             return;

@@ -38,6 +38,7 @@ impl Engine {
         self.outbox.send(connected.link, &Frame::Hello(Box::new(hello)));
     }
 
+    /// Makes somebody of a link (LINK-2), if there is a place for it (MEMBER-8).
     pub(super) fn hello(&mut self, id: LinkId, hello: Hello, now: Now) {
         let Some(link) = self.links.get_mut(id) else { return };
         let peer = link.peer;
@@ -92,7 +93,7 @@ impl Engine {
     }
 
     /// Decides which of two links to one peer goes. Both ends come to the same answer: the link
-    /// stays that the smaller id dialled; but one of an earlier run of the peer is dead.
+    /// stays that the smaller id dialled; but one of an earlier run of the peer is dead (MEMBER-5).
     fn loser(&self, old: LinkId, new: LinkId, session: u64) -> LinkId {
         let (Some(old_link), Some(new_link)) = (self.links.get(old), self.links.get(new)) else {
             return new;
@@ -176,7 +177,7 @@ impl Engine {
         }
     }
 
-    /// Where a link reached us, peers beside that one can reach us too.
+    /// Where a link reached us, peers beside that one can reach us too (MEMBER-7).
     fn learn_own_address(&mut self, connected: &Connected, now: Now) {
         let (local, remote) =
             (connected.local_ip.to_canonical(), connected.remote_ip.to_canonical());

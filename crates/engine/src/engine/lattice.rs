@@ -54,7 +54,7 @@ impl Engine {
         DoorAnswer::Accepted
     }
 
-    /// Carries an unsigned message under our signature, marked as unproven.
+    /// Carries an unsigned message under our signature, marked as unproven (DOOR-3).
     fn relay(&mut self, envelope: Envelope, now: Now) -> DoorAnswer {
         match self.config.unsigned {
             Unsigned::Refuse => {
@@ -96,7 +96,7 @@ impl Engine {
         }
     }
 
-    /// Pushes a new message to a few design-A nodes, once.
+    /// Pushes a new message to a few design-A nodes, once (DOOR-5).
     pub(super) fn push_to_doors(&mut self, opened: &Opened, carried: &Carried, now: Now) {
         let Content::Message(message) = &opened.record.content else { return };
         if carried.ttl == 0 && opened.signed.author != self.me {

@@ -9,8 +9,8 @@ use crate::sets::{Place, Standing};
 use crate::{Accepted, DoorAnswer, Effect, Event, LinkId, Now};
 
 impl Engine {
-    /// Writes records of ours. They are on disk before anybody hears of them. The caller has
-    /// checked labels and sizes.
+    /// Writes records of ours and hands them to all links (GOSSIP-1). They are on disk before
+    /// anybody hears of them (DISK-1). The caller has checked labels and sizes.
     pub fn write(&mut self, contents: Vec<(Content, u64)>, now: Now) -> Vec<RecordId> {
         let links = self.links.greeted_ids();
         let (mut ids, mut pushes) = (Vec::new(), Vec::new());
@@ -46,7 +46,8 @@ impl Engine {
         }
     }
 
-    /// Takes a copy of a record as far as it goes without a signature check.
+    /// Takes a copy of a record as far as it goes without a signature check. What is held, or is
+    /// being checked, is not checked again (INTAKE-3).
     pub(super) fn arrive(&mut self, arrival: Arrival, now: Now) {
         let id = arrival.opened.id;
         if let Err(refusal) = self.intake.check(&arrival, &self.config, now) {
@@ -168,6 +169,7 @@ impl Engine {
         batch.book_drop.extend(gone);
     }
 
+    /// Chooses random links that did not send it (GOSSIP-2); it has one hop less (GOSSIP-3).
     fn onward(&mut self, carried: Carried, sources: &[Source]) -> (Carried, Vec<LinkId>) {
         let links = self.links.greeted_ids();
         let others = links.into_iter().filter(|id| !sources.contains(&Source::Link(*id)));
@@ -239,7 +241,8 @@ impl Engine {
         self.sets.fits(entries)
     }
 
-    /// How far our clock is from our peers' median, where that is too far to write: milliseconds.
+    /// How far our clock is from our peers' median, where that is too far to write: milliseconds
+    /// (CLOCK-1).
     pub fn clock_off_ms(&self) -> Option<i64> {
         let skew_ms = self.links.skew_ms()?;
         (limits::CLOCK_AHEAD_MS_MAX < skew_ms.unsigned_abs()).then_some(skew_ms)

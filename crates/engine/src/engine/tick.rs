@@ -87,7 +87,7 @@ impl Engine {
         self.summary_heard(id, pong.summary, now);
     }
 
-    /// Asks silent peers for a sign of life; first they are suspect, then they are gone.
+    /// Asks silent peers for a sign of life; first they are suspect, then they are gone (MEMBER-6).
     fn probe(&mut self, now: Now) {
         let all = self.links.all().map(|(id, _)| id);
         let due: Vec<LinkId> = all.filter(|id| self.probe_deadline(*id) <= now.time()).collect();

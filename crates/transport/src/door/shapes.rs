@@ -23,7 +23,7 @@ struct TrellisBody {
     link: &'static str,
 }
 
-/// No further field: a strict design-A client would drop the whole list.
+/// No further field: a strict design-A client would drop the whole list (DOOR-1).
 #[derive(Serialize)]
 struct PeerBody<'a> {
     peer_id: &'a str,

@@ -84,7 +84,7 @@ impl Ourselves {
         Proof::new(&self.identity, self.network, &self.key.public()).encode()
     }
 
-    /// Reads the message that carries the other side's proof.
+    /// Reads the message that carries the other side's proof, and believes it or not (LINK-1).
     fn check(&self, handshake: &mut Handshake, message: &[u8]) -> Result<NodeId, Fault> {
         let payload = handshake.read(message).map_err(|_| NO_NOISE)?;
         let proof = Proof::decode(&payload).map_err(|_| Fault::Forged)?;

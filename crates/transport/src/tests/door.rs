@@ -48,6 +48,7 @@ async fn health_has_the_fields_of_design_a() {
 
 #[tokio::test]
 async fn peers_have_exactly_the_six_fields() {
+    // DOOR-1
     let mut node = node(1).await;
     let peer = DoorPeer {
         peer_id: "p".to_owned(),

@@ -75,6 +75,7 @@ fn replaced(mut proof: Vec<u8>, old: &[u8], new: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_good_proof_links() {
+    // LINK-1
     let mut node = node(1).await;
     let (mut socket, mut sealer) = prove(&node, good).await;
     assert_eq!(node.linked().await.peer, Identity::from_seed([9; 32]).id());

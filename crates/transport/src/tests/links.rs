@@ -32,6 +32,7 @@ async fn both_ends_know_who_is_there() {
 async fn frames_of_every_size_arrive_in_order_both_ways() {
     let (mut left, mut right) = (node(1).await, node(2).await);
     let (ours, theirs) = linked(&mut left, &mut right).await;
+    // LINK-3
     let sizes = [0, 1, 65_518, 65_519, 65_520, 131_038, FRAME_BYTES_MAX];
     let frames: Vec<Bytes> =
         (0..10_u8).flat_map(|round| sizes.map(|size| Bytes::from(vec![round; size]))).collect();

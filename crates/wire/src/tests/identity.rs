@@ -30,6 +30,7 @@ fn golden() -> Record {
 
 #[test]
 fn one_record_has_these_bytes_id_and_signature() {
+    // SIGN-2
     let identity = Identity::from_seed(seed());
     let public = "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8";
     assert_eq!(hex(identity.id().as_bytes()), public);
