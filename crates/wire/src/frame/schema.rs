@@ -1,0 +1,357 @@
+//! Frames as bytes: the schema on one side, checked types on the other.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::{
+    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Ping, Pong, Range, Reason, Records, Set,
+    SetSummary, Subtree, Summary, View, Wanted,
+};
+use crate::generated::{self, frame::Kind};
+use crate::record::{check_count, check_texts, digest, to_bytes};
+use crate::{Digest, Signed, WireError, limits};
+
+impl Frame {
+    /// Encodes it.
+    pub fn encode(&self) -> Vec<u8> {
+        generated::Frame { kind: Some(self.to_schema()) }.encode_to_vec()
+    }
+
+    /// Decodes and checks a frame. Signatures inside are not checked yet.
+    pub fn decode(bytes: &Bytes) -> Result<Self, WireError> {
+        check_count("frame bytes", bytes.len(), limits::FRAME_BYTES_MAX)?;
+        let schema = generated::Frame::decode(bytes.clone())
+            .map_err(|error| WireError::Malformed(error.to_string()))?;
+        Ok(match schema.kind.ok_or(WireError::Field("frame kind"))? {
+            Kind::Compare(it) => Self::Compare(Compare::from_schema(it)?),
+            Kind::Fetch(it) => Self::Fetch(Fetch::from_schema(it)?),
+            Kind::Goodbye(it) => Self::Goodbye(Goodbye::from_schema(it)?),
+            Kind::Hello(it) => Self::Hello(Box::new(Hello::from_schema(it)?)),
+            Kind::Peers(it) => Self::Peers(all_signed(it.profiles, limits::PEERS_MAX)?),
+            Kind::PeersWanted(_) => Self::PeersWanted,
+            Kind::Ping(it) => Self::Ping(Ping::from_schema(&it)?),
+            Kind::Pong(it) => Self::Pong(Pong::from_schema(&it)?),
+            Kind::Push(it) => Self::Push(all_carried(it.records)?),
+            Kind::Records(it) => Self::Records(Records::from_schema(it)?),
+            Kind::Summary(it) => Self::Summary(Summary::from_schema(Some(&it))?),
+        })
+    }
+
+    fn to_schema(&self) -> Kind {
+        match self {
+            Self::Compare(it) => Kind::Compare(it.to_schema()),
+            Self::Fetch(it) => Kind::Fetch(it.to_schema()),
+            Self::Goodbye(it) => Kind::Goodbye(it.to_schema()),
+            Self::Hello(it) => Kind::Hello(it.to_schema()),
+            Self::Peers(it) => {
+                Kind::Peers(generated::Peers { profiles: it.iter().map(Into::into).collect() })
+            }
+            Self::PeersWanted => Kind::PeersWanted(generated::PeersWanted {}),
+            Self::Ping(it) => Kind::Ping(generated::Ping {
+                nonce: it.nonce,
+                time_ms: it.time_ms,
+                links: it.links,
+                summary: Some(it.summary.to_schema()),
+            }),
+            Self::Pong(it) => Kind::Pong(generated::Pong {
+                nonce: it.nonce,
+                time_ms: it.time_ms,
+                summary: Some(it.summary.to_schema()),
+            }),
+            Self::Push(it) => {
+                Kind::Push(generated::Push { records: it.iter().map(Carried::to_schema).collect() })
+            }
+            Self::Records(it) => Kind::Records(it.to_schema()),
+            Self::Summary(it) => Kind::Summary(it.to_schema()),
+        }
+    }
+}
+
+impl Hello {
+    fn to_schema(&self) -> generated::Hello {
+        generated::Hello {
+            version: self.version,
+            network: to_bytes(&self.network),
+            session: self.session,
+            agent: self.agent.clone(),
+            capabilities: self.capabilities.clone(),
+            time_ms: self.time_ms,
+            profile: Some((&self.profile).into()),
+            summary: Some(self.summary.to_schema()),
+        }
+    }
+
+    fn from_schema(schema: generated::Hello) -> Result<Self, WireError> {
+        check_texts(&schema.agent, &schema.capabilities)?;
+        Ok(Self {
+            version: schema.version,
+            network: digest("network", &schema.network)?,
+            session: schema.session,
+            agent: schema.agent,
+            capabilities: schema.capabilities,
+            time_ms: schema.time_ms,
+            profile: schema.profile.ok_or(WireError::Field("profile"))?.try_into()?,
+            summary: Summary::from_schema(schema.summary.as_ref())?,
+        })
+    }
+}
+
+impl Ping {
+    fn from_schema(schema: &generated::Ping) -> Result<Self, WireError> {
+        let summary = Summary::from_schema(schema.summary.as_ref())?;
+        let (nonce, time_ms, links) = (schema.nonce, schema.time_ms, schema.links);
+        Ok(Self { nonce, time_ms, links, summary })
+    }
+}
+
+impl Pong {
+    fn from_schema(schema: &generated::Pong) -> Result<Self, WireError> {
+        let summary = Summary::from_schema(schema.summary.as_ref())?;
+        Ok(Self { nonce: schema.nonce, time_ms: schema.time_ms, summary })
+    }
+}
+
+impl Carried {
+    fn to_schema(&self) -> generated::Carried {
+        generated::Carried {
+            signed: Some((&self.signed).into()),
+            ttl: self.ttl.into(),
+            hops: self.hops.into(),
+        }
+    }
+
+    fn from_schema(schema: generated::Carried) -> Result<Self, WireError> {
+        let signed = schema.signed.ok_or(WireError::Field("signed"))?.try_into()?;
+        let ttl = u8::try_from(schema.ttl).unwrap_or(u8::MAX).min(limits::TTL_MAX);
+        let hops = u8::try_from(schema.hops).unwrap_or(u8::MAX);
+        Ok(Self { signed, ttl, hops })
+    }
+}
+
+impl Summary {
+    fn to_schema(self) -> generated::Summary {
+        let set =
+            |set: SetSummary| generated::SetSummary { root: to_bytes(&set.root), count: set.count };
+        generated::Summary {
+            state: Some(set(self.state)),
+            messages: Some(set(self.messages)),
+            answer_wanted: self.answer_wanted,
+        }
+    }
+
+    fn from_schema(schema: Option<&generated::Summary>) -> Result<Self, WireError> {
+        let schema = schema.ok_or(WireError::Field("summary"))?;
+        let set = |set: &Option<generated::SetSummary>| {
+            let set = set.as_ref().ok_or(WireError::Field("summary"))?;
+            Ok::<_, WireError>(SetSummary { root: digest("root", &set.root)?, count: set.count })
+        };
+        let (state, messages) = (set(&schema.state)?, set(&schema.messages)?);
+        Ok(Self { state, messages, answer_wanted: schema.answer_wanted })
+    }
+}
+
+impl Set {
+    fn to_schema(self) -> i32 {
+        match self {
+            Self::State => generated::Set::State.into(),
+            Self::Messages => generated::Set::Messages.into(),
+        }
+    }
+
+    fn from_schema(schema: i32) -> Result<Self, WireError> {
+        match generated::Set::try_from(schema) {
+            Ok(generated::Set::State) => Ok(Self::State),
+            Ok(generated::Set::Messages) => Ok(Self::Messages),
+            Err(_) => Err(WireError::Field("set")),
+        }
+    }
+}
+
+impl Compare {
+    fn to_schema(&self) -> generated::Compare {
+        let ranges = self.ranges.iter().map(Range::to_schema).collect();
+        generated::Compare { set: self.set.to_schema(), ranges }
+    }
+
+    fn from_schema(schema: generated::Compare) -> Result<Self, WireError> {
+        check_count("ranges", schema.ranges.len(), limits::RANGES_MAX)?;
+        let ranges: Result<Vec<Range>, WireError> =
+            schema.ranges.into_iter().map(Range::from_schema).collect();
+        Ok(Self { set: Set::from_schema(schema.set)?, ranges: ranges? })
+    }
+}
+
+impl Range {
+    fn to_schema(&self) -> generated::Range {
+        let (mut subtrees, mut items, mut as_items) = (Vec::new(), Vec::new(), false);
+        match &self.view {
+            View::Items(view) => {
+                as_items = true;
+                items.extend(view.iter().map(|item| generated::Item {
+                    key: to_bytes(&item.key),
+                    value: to_bytes(&item.value),
+                }));
+            }
+            View::Subtrees(view) => subtrees.extend(view.iter().map(|it| generated::Subtree {
+                prefix: prefix_bytes(&it.prefix, it.bits),
+                bits: it.bits.into(),
+                hash: to_bytes(&it.hash),
+            })),
+        }
+        let prefix = prefix_bytes(&self.prefix, self.bits);
+        let (bits, answer) = (self.bits.into(), self.answer);
+        generated::Range { prefix, bits, subtrees, items, as_items, answer }
+    }
+
+    fn from_schema(schema: generated::Range) -> Result<Self, WireError> {
+        let parts = schema.subtrees.len() + schema.items.len();
+        check_count("parts of a range", parts, limits::RANGE_PARTS_MAX)?;
+        let (prefix, bits) = prefix_of(&schema.prefix, schema.bits)?;
+        let view = if schema.as_items {
+            let items: Result<Vec<Item>, WireError> = schema
+                .items
+                .iter()
+                .map(|it| {
+                    Ok(Item { key: digest("key", &it.key)?, value: digest("value", &it.value)? })
+                })
+                .collect();
+            View::Items(items?)
+        } else {
+            let subtrees: Result<Vec<Subtree>, WireError> = schema
+                .subtrees
+                .iter()
+                .map(|it| {
+                    let (prefix, bits) = prefix_of(&it.prefix, it.bits)?;
+                    Ok(Subtree { prefix, bits, hash: digest("hash", &it.hash)? })
+                })
+                .collect();
+            View::Subtrees(subtrees?)
+        };
+        Ok(Self { prefix, bits, view, answer: schema.answer })
+    }
+}
+
+impl Fetch {
+    fn to_schema(&self) -> generated::Fetch {
+        let mut schema = generated::Fetch { set: self.set.to_schema(), ..Default::default() };
+        match &self.wanted {
+            Wanted::Keys(keys) => schema.keys = keys.iter().map(to_bytes).collect(),
+            Wanted::Range { prefix, bits, after } => {
+                schema.range = true;
+                schema.prefix = prefix_bytes(prefix, *bits);
+                schema.bits = (*bits).into();
+                schema.after = after.as_ref().map(to_bytes).unwrap_or_default();
+            }
+        }
+        schema
+    }
+
+    fn from_schema(schema: generated::Fetch) -> Result<Self, WireError> {
+        check_count("keys", schema.keys.len(), limits::KEYS_MAX)?;
+        let set = Set::from_schema(schema.set)?;
+        if schema.range {
+            let (prefix, bits) = prefix_of(&schema.prefix, schema.bits)?;
+            let after = match schema.after.as_ref() {
+                [] => None,
+                bytes => Some(digest("after", bytes)?),
+            };
+            return Ok(Self { set, wanted: Wanted::Range { prefix, bits, after } });
+        }
+        let keys: Result<Vec<Digest>, WireError> =
+            schema.keys.iter().map(|bytes| digest("key", bytes)).collect();
+        Ok(Self { set, wanted: Wanted::Keys(keys?) })
+    }
+}
+
+impl Records {
+    fn to_schema(&self) -> generated::Records {
+        let mut schema = generated::Records {
+            set: self.set.to_schema(),
+            records: self.records.iter().map(Into::into).collect(),
+            range: self.range,
+            ..Default::default()
+        };
+        if let Some(Fetch { wanted: Wanted::Range { prefix, bits, after }, .. }) = &self.next {
+            schema.more = true;
+            schema.prefix = prefix_bytes(prefix, *bits);
+            schema.bits = (*bits).into();
+            schema.after = after.as_ref().map(to_bytes).unwrap_or_default();
+        }
+        schema
+    }
+
+    fn from_schema(schema: generated::Records) -> Result<Self, WireError> {
+        let set = Set::from_schema(schema.set)?;
+        let next = if schema.more {
+            let (prefix, bits) = prefix_of(&schema.prefix, schema.bits)?;
+            let after = Some(digest("after", &schema.after)?);
+            Some(Fetch { set, wanted: Wanted::Range { prefix, bits, after } })
+        } else {
+            None
+        };
+        let records = all_signed(schema.records, limits::RECORDS_PER_FRAME_MAX)?;
+        Ok(Self { set, records, range: schema.range, next })
+    }
+}
+
+impl Goodbye {
+    fn to_schema(&self) -> generated::Goodbye {
+        let reason = match self.reason {
+            Reason::Busy => generated::Reason::Busy,
+            Reason::Duplicate => generated::Reason::Duplicate,
+            Reason::Leaving => generated::Reason::Leaving,
+            Reason::Misbehaved => generated::Reason::Misbehaved,
+            Reason::Rotated => generated::Reason::Rotated,
+            Reason::Silent => generated::Reason::Silent,
+            Reason::Unspecified => generated::Reason::Unspecified,
+            Reason::Version => generated::Reason::Version,
+            Reason::WrongNetwork => generated::Reason::WrongNetwork,
+        };
+        generated::Goodbye { reason: reason.into(), text: self.text.clone() }
+    }
+
+    fn from_schema(schema: generated::Goodbye) -> Result<Self, WireError> {
+        check_count("goodbye text", schema.text.len(), limits::TEXT_BYTES_MAX)?;
+        let reason = match generated::Reason::try_from(schema.reason) {
+            Ok(generated::Reason::Busy) => Reason::Busy,
+            Ok(generated::Reason::Duplicate) => Reason::Duplicate,
+            Ok(generated::Reason::Leaving) => Reason::Leaving,
+            Ok(generated::Reason::Misbehaved) => Reason::Misbehaved,
+            Ok(generated::Reason::Rotated) => Reason::Rotated,
+            Ok(generated::Reason::Silent) => Reason::Silent,
+            Ok(generated::Reason::Version) => Reason::Version,
+            Ok(generated::Reason::WrongNetwork) => Reason::WrongNetwork,
+            Ok(generated::Reason::Unspecified) | Err(_) => Reason::Unspecified,
+        };
+        Ok(Self { reason, text: schema.text })
+    }
+}
+
+fn all_signed(schemas: Vec<generated::Signed>, max: usize) -> Result<Vec<Signed>, WireError> {
+    check_count("records", schemas.len(), max)?;
+    schemas.into_iter().map(TryInto::try_into).collect()
+}
+
+fn all_carried(schemas: Vec<generated::Carried>) -> Result<Vec<Carried>, WireError> {
+    check_count("records", schemas.len(), limits::RECORDS_PER_FRAME_MAX)?;
+    schemas.into_iter().map(Carried::from_schema).collect()
+}
+
+fn prefix_bytes(prefix: &Digest, bits: u16) -> Bytes {
+    Bytes::copy_from_slice(&prefix.0[..usize::from(bits.div_ceil(8)).min(32)])
+}
+
+/// Reads a prefix and clears the bits behind it, so that equal prefixes are equal values.
+fn prefix_of(bytes: &[u8], bits: u32) -> Result<(Digest, u16), WireError> {
+    let bits = u16::try_from(bits).ok().filter(|bits| *bits <= 256);
+    let bits = bits.ok_or(WireError::Field("prefix bits"))?;
+    let mut prefix = Digest::default();
+    if bytes.len() != usize::from(bits.div_ceil(8)) {
+        return Err(WireError::Field("prefix"));
+    }
+    prefix.0[..bytes.len()].copy_from_slice(bytes);
+    if bits % 8 != 0 {
+        prefix.0[usize::from(bits / 8)] &= 0xff << (8 - bits % 8);
+    }
+    Ok((prefix, bits))
+}
