@@ -48,7 +48,7 @@ pub struct Config {
     /// Quiet time after a change before sets are compared (default 250 ms): records in flight
     /// would look missing.
     pub settle_ms: u64,
-    /// Longest delay of a comparison while changes go on (default 2,000 ms).
+    /// Longest delay of a comparison while changes go on (default 1,000 ms).
     pub settle_max_ms: u64,
     /// First wait before asking again a peer whose sets still differ (default 1,000 ms); it
     /// doubles up to the heartbeat while nothing comes of it.
@@ -100,7 +100,7 @@ impl Config {
             redial_max_ms: 300_000,
             redial_alone_ms: 5_000,
             settle_ms: 250,
-            settle_max_ms: 2_000,
+            settle_max_ms: 1_000,
             compare_ms: 1_000,
             rotate_ms: 120_000,
             body_bytes_max: wire::limits::BODY_BYTES_MAX,

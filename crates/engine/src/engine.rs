@@ -165,7 +165,7 @@ impl Engine {
         effects
     }
 
-    /// Dials an address now and for ever after.
+    /// Dials an address now, and again as long as the node runs.
     pub fn add_peer(&mut self, address: Address) {
         self.membership.add_bootstrap(address);
     }

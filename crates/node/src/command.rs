@@ -11,7 +11,7 @@ pub struct CommandId(pub u64);
 /// An operator's wish.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Dial an address now and for ever after.
+    /// Dial an address now, and again until somebody answers; then the address book has it.
     AddPeer(Address),
     /// Say goodbye to everybody; the node is about to stop.
     Leave,

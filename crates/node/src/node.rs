@@ -115,7 +115,7 @@ impl Node {
         let message = Message { kind, reply_to, ..Message::new(topic, payload) };
         message.check()?;
         self.check_size(message.topic.len() + message.payload.len())?;
-        let links = self.engine.status().links;
+        let links = self.engine.links_len();
         let ids = self.engine.write(vec![(Content::Message(message), life_ms)], now);
         Ok(Answer::Published { id: ids[0], links })
     }

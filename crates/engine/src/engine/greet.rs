@@ -132,6 +132,7 @@ impl Engine {
         if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
             self.fetching = None;
         }
+        self.serving.retain(|_, serving| serving.link != id);
         if !stood {
             if self.links.of(&link.peer).is_none() {
                 self.membership.unlinked(link.peer, why, wait_ms, now);
