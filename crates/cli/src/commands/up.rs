@@ -11,7 +11,6 @@ use serde_json::json;
 use super::Place;
 use super::config::environment;
 use crate::failure::Failure;
-use crate::open_files;
 use crate::output::Output;
 use crate::signals::Signals;
 use crate::words::counted;
@@ -65,7 +64,6 @@ enum Unsigned {
 
 pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    open_files::raise();
     let directory = std::path::absolute(&place.directory)?;
     let settings = Settings::load(&directory, None, environment(), flags(args)?);
     let settings = settings.map_err(|error| Failure::usage(error.to_string()))?;

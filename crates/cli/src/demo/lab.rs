@@ -68,11 +68,12 @@ impl Lab {
     /// Starts the nodes of these seats, all at once.
     pub async fn take_seats(&mut self, nodes: &[usize]) -> anyhow::Result<()> {
         let bootstrap = self.here(0).ok().and_then(|first| first.running.http_url());
+        let many = self.seats.len() > FULL_LINKS_NODES_MAX;
         let starting = nodes.iter().map(|&node| {
             let directory = self.seats[node].directory.clone();
             let bootstrap = bootstrap.clone();
             async move {
-                let settings = settings(&directory, bootstrap)?;
+                let settings = settings(&directory, bootstrap, many)?;
                 let running = daemon::start(settings).await;
                 running.with_context(|| format!("starting {}", directory.display()))
             }
@@ -370,10 +371,13 @@ async fn observe(node: usize, mut feed: Subscription, sights: mpsc::Sender<Sight
     }
 }
 
-fn settings(directory: &Path, bootstrap: Option<String>) -> anyhow::Result<Settings> {
+fn settings(directory: &Path, bootstrap: Option<String>, many: bool) -> anyhow::Result<Settings> {
     let flag = |key: &str, value: &str| (key.to_owned(), value.to_owned(), "--demo".to_owned());
     let mut flags = vec![flag("http.listen", "127.0.0.1:0"), flag("api.listen", "127.0.0.1:0")];
     flags.extend(bootstrap.map(|url| flag("peers.bootstrap", &url)));
+    if many {
+        flags.push(flag("limits.links_target", LINKS_TARGET_OF_MANY));
+    }
     // The demo is the same on every machine: no variable of this one changes it.
     Ok(Settings::load(directory, None, std::iter::empty(), flags)?)
 }
@@ -384,6 +388,10 @@ const COLLECTION: &str = "demo";
 const IMPORTED: &str = "airports";
 /// Links that everybody must have before a network of more nodes counts as discovered.
 const LINKS_WANTED: usize = 4;
+/// Both ends of every link are in this process, and many systems allow it 1,024 open files.
+const FULL_LINKS_NODES_MAX: usize = 20;
+/// Links that a node of more tries to have.
+const LINKS_TARGET_OF_MANY: &str = "4";
 /// Sights that wait to be written down; observers wait beyond.
 const SIGHTS_MAX: usize = 100_000;
 /// Longest wait before looking again.
