@@ -80,9 +80,17 @@ impl Doors {
         from: Option<IpAddr>,
         now: Now,
     ) -> bool {
-        let known = self.doors.contains_key(address) || self.hints.contains_key(address);
         let allowed = from.is_none_or(|from| may_name(from, address));
-        if known || !allowed || HINTS_MAX <= self.hints.len() || !self.hints_left.take(now) {
+        if !allowed || self.hints.contains_key(address) {
+            return false;
+        }
+        if let Some(door) = self.doors.get_mut(address) {
+            // One that died and says it is back is asked now, not when its turn comes.
+            let ask = !door.healthy && !door.checking && self.hints_left.take(now);
+            door.checking |= ask;
+            return ask;
+        }
+        if HINTS_MAX <= self.hints.len() || !self.hints_left.take(now) {
             return false;
         }
         self.hints.insert(address.clone(), claimed);

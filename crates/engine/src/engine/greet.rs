@@ -61,20 +61,20 @@ impl Engine {
                 now,
             );
         }
-        if let Some(other) = self.links.of(&peer) {
-            let loser = self.loser(other, id, hello.session);
-            self.hang_up(loser, Reason::Duplicate, "another link to the same node stays", 0, now);
-            if loser == id {
-                return;
+        let other = self.links.of(&peer);
+        if let Some(other) = other {
+            if self.loser(other, id, hello.session) == id {
+                return self.hang_up(id, Reason::Duplicate, DUPLICATE, 0, now);
             }
         } else if self.config.links_max <= self.links.greeted_len() {
             self.hand_out_peers(id);
             return self.hang_up(id, Reason::Busy, "no free place for a link", far_ms, now);
         }
-        self.welcome(id, hello, now);
+        self.welcome(id, hello, other, now);
     }
 
-    fn welcome(&mut self, id: LinkId, hello: Hello, now: Now) {
+    /// Lets a link stand for its peer, in the place of the one that did.
+    fn welcome(&mut self, id: LinkId, hello: Hello, other: Option<LinkId>, now: Now) {
         let Hello { session, agent, profile, summary, .. } = hello;
         self.links.greet(id, Greeting { session, agent });
         let Some(link) = self.links.get(id) else { return };
@@ -83,7 +83,11 @@ impl Engine {
         if let Some(row) = self.membership.linked(peer, dialled.as_ref(), now) {
             self.outbox.batch().book.push(row);
         }
-        self.outbox.now(Effect::Report(Event::LinkUp(peer, direction, dialled)));
+        match other {
+            // To the operator it is the same peer, still linked.
+            Some(other) => self.hang_up(other, Reason::Duplicate, DUPLICATE, 0, now),
+            None => self.outbox.now(Effect::Report(Event::LinkUp(peer, direction, dialled))),
+        }
         if limits::CLOCK_AHEAD_MS_MAX < skew_ms.unsigned_abs() {
             self.outbox.now(Effect::Report(Event::ClockSkew(peer, skew_ms)));
         }
@@ -207,3 +211,5 @@ pub(super) fn difference(theirs_ms: u64, ours_ms: u64) -> i64 {
     let wide = i128::from(theirs_ms) - i128::from(ours_ms);
     i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX })
 }
+
+const DUPLICATE: &str = "another link to the same node stays";

@@ -63,7 +63,9 @@ impl Engine {
         // A link whose profile is still being checked.
         let unknown = self.links.greeted().filter(|(_, link)| !known.contains_key(&link.peer));
         let unknown: Vec<NodeId> = unknown.map(|(_, link)| link.peer).collect();
-        peers.extend(unknown.into_iter().map(|node| self.link_status(node, PeerStatus::empty())));
+        peers.extend(
+            unknown.into_iter().map(|node| self.link_status(node, PeerStatus::empty(), now)),
+        );
         peers.extend(self.unanswered().map(|(address, retry)| PeerStatus {
             addresses: vec![address.clone()],
             state: if self.membership.is_dialling(address) {
@@ -132,10 +134,10 @@ impl Engine {
             next_dial_ms,
             ..PeerStatus::empty()
         };
-        self.link_status(node, status)
+        self.link_status(node, status, now)
     }
 
-    fn link_status(&self, node: NodeId, status: PeerStatus) -> PeerStatus {
+    fn link_status(&self, node: NodeId, status: PeerStatus, now: Now) -> PeerStatus {
         let status = PeerStatus { node: Some(node), ..status };
         let Some(link) = self.links.of(&node).and_then(|id| self.links.get(id)) else {
             return status;
@@ -143,6 +145,7 @@ impl Engine {
         PeerStatus {
             state: if link.suspect { PeerState::Suspect } else { PeerState::Connected },
             direction: Some(link.direction),
+            heard_ms: now.unix_ms.saturating_sub(now.mono_ms.saturating_sub(link.heard.0)),
             rtt_ms: link.rtt_ms,
             state_root: link.theirs.map(|theirs| theirs.state.root),
             agent: link.greeting.as_ref().map_or(status.agent, |it| it.agent.clone()),
