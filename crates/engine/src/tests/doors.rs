@@ -276,6 +276,22 @@ fn a_door_is_asked_for_its_health_for_ever() {
 }
 
 #[test]
+fn a_door_that_died_and_announces_itself_again_is_asked_at_once() {
+    let mut lab = Lab::new();
+    lab.post(1, announce("a1", "first-life", &address(1)));
+    lab.found(1, "first-life");
+    assert!(dials(&lab.post(2, announce("a2", "first-life", &address(1)))).is_empty());
+    lab.input(Input::DialFailed(address(1), "refused".to_owned()));
+    // Design A draws a new id at every start.
+    let effects = lab.post(3, announce("a3", "second-life", &address(1)));
+    assert_eq!(dials(&effects), vec![address(1).to_string()]);
+    let effects = lab.post(4, announce("a4", "second-life", &address(1)));
+    assert!(dials(&effects).is_empty(), "it is being asked");
+    lab.found(1, "second-life");
+    assert_eq!(lab.doors(), vec!["second-life"]);
+}
+
+#[test]
 fn two_bridges_carry_one_message_and_it_is_told_once() {
     // DOOR-3
     let mut lab = Lab::new();
