@@ -7,6 +7,10 @@ mod cluster;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod lattice;
+#[cfg(test)]
+mod plain;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;
