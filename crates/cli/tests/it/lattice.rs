@@ -50,7 +50,7 @@ fn join(node: &Node, double: &Double) {
     });
 }
 
-fn root(node: &Node) -> String {
+pub(crate) fn root(node: &Node) -> String {
     let state = plain::get(&node.text("http"), "/state").unwrap().json();
     state["merkle_root"].as_str().unwrap().to_owned()
 }

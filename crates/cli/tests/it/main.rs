@@ -7,6 +7,8 @@ mod cluster;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod lattice;
 #[cfg(test)]
 mod plain;
