@@ -62,7 +62,12 @@ impl FromStr for Address {
         if url.query().is_some() || url.fragment().is_some() {
             return refuse("no query or fragment belongs here");
         }
-        Ok(Self::Http(url.as_str().trim_end_matches('/').to_owned()))
+        let url = url.as_str().trim_end_matches('/');
+        // Escapes made it longer, and peers read what we print.
+        if url.len() > limits::ADDRESS_BYTES_MAX {
+            return refuse("too long");
+        }
+        Ok(Self::Http(url.to_owned()))
     }
 }
 

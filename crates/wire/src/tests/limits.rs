@@ -156,6 +156,10 @@ fn an_address_has_a_length() {
     assert!(address(limits::ADDRESS_BYTES_MAX).is_ok());
     let refused = address(limits::ADDRESS_BYTES_MAX + 1).unwrap_err().to_string();
     assert!(refused.starts_with("not an address: too long: http://hhh"), "{refused}");
+    // What counts is how it is printed: each space becomes three bytes.
+    let spaces = format!("http://h/{}x", " ".repeat(100));
+    let refused = spaces.parse::<Address>().unwrap_err().to_string();
+    assert!(refused.starts_with("not an address: too long"), "{refused}");
 }
 
 #[test]
