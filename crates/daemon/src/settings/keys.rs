@@ -189,7 +189,7 @@ pub(super) const KEYS: &[Key] = &[
     key("gossip.redial_max_ms", Kind::Number(100, 24 * HOUR_MS), "300000", "longest wait before dialling again, ms"),
     key("gossip.redial_ms", Kind::Number(100, HOUR_MS), "1000", "first wait before dialling again, ms; it doubles"),
     key("gossip.rotate_s", Kind::Number(1, 86_400), "120", "how often one link is given to another node, s"),
-    key("gossip.settle_max_ms", Kind::Number(1, HOUR_MS), "2000", "longest delay of a comparison while changes go on, ms"),
+    key("gossip.settle_max_ms", Kind::Number(1, HOUR_MS), "1000", "longest delay of a comparison while changes go on, ms"),
     key("gossip.settle_ms", Kind::Number(1, HOUR_MS), "250", "quiet time after a change before sets are compared, ms"),
     key("gossip.ttl", Kind::Number(1, 10), "10", "hops a new message may travel"),
     key("http.listen", Kind::Listen, "0.0.0.0:8880", "address of the public door, or none"),
