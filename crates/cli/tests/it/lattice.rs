@@ -82,6 +82,10 @@ fn a_design_a_node_joins_with_one_announcement_and_is_announced_to() {
     let announced = double.hears("peer_announce", |_| true);
     assert_eq!(announced["payload"]["node_id"], node.text("node"));
     assert_eq!(announced["payload"]["url"], node.text("http"));
+    // Who comes later learns of it from the node, however strictly it reads the list.
+    let later = Double::start("node-b");
+    later.bootstrap(&node.text("http")).unwrap();
+    assert!(later.look(|state| state.peers.contains_key("node-a")));
     let peers = node.json(&["peers"]);
     let mut rows = peers["peers"].as_array().unwrap().iter();
     let row = rows.find(|it| it["name"] == "node-a").unwrap_or_else(|| panic!("{peers}"));
