@@ -23,7 +23,7 @@ use crate::commands::{Failure, Request};
 use crate::doors::Doors;
 use crate::report::Reporter;
 use crate::running::RunError;
-use crate::store_thread::{JobId, StoreThread, Stored};
+use crate::store_thread::{JobId, Load, StoreThread, Stored};
 use crate::verify::{Verified, Verifier};
 use held::Held;
 use questions::{Agreed, Look};
@@ -133,7 +133,9 @@ impl Runtime {
                 (Effect::Net(NetEffect::Persist(batch)), _) => {
                     gate = Some(self.store.persist(batch));
                 }
-                (Effect::Net(NetEffect::Load(ticket, ids)), _) => self.store.load(ticket, ids),
+                (Effect::Net(NetEffect::Load(ticket, ids, bytes_max)), _) => {
+                    self.store.load(Load { ticket, ids, bytes_max });
+                }
                 (effect, Some(job)) => self.desk.held.push(job, effect),
                 (effect, None) => self.perform_now(effect),
             }
@@ -149,7 +151,9 @@ impl Runtime {
             NetEffect::AnswerDoor(ticket, answer) => self.desk.doors.answer(ticket, answer),
             NetEffect::Dial(address) => self.transport.dial(address),
             NetEffect::Disconnect(link, reason, why) => self.disconnect(link, reason, why),
-            NetEffect::Load(ticket, ids) => self.store.load(ticket, ids),
+            NetEffect::Load(ticket, ids, bytes_max) => {
+                self.store.load(Load { ticket, ids, bytes_max });
+            }
             NetEffect::Persist(batch) => {
                 self.store.persist(batch);
             }

@@ -46,7 +46,7 @@ pub(crate) struct StoreThread {
 pub(crate) type Ended = oneshot::Receiver<()>;
 
 enum Job {
-    Load(TicketId, Vec<RecordId>),
+    Load(Load),
     Persist(JobId, Batch),
 }
 
@@ -81,8 +81,8 @@ impl StoreThread {
         job
     }
 
-    pub(crate) fn load(&self, ticket: TicketId, ids: Vec<RecordId>) {
-        let _gone = self.jobs.send(Job::Load(ticket, ids));
+    pub(crate) fn load(&self, load: Load) {
+        let _gone = self.jobs.send(Job::Load(load));
     }
 
     pub(crate) fn durable(&mut self, job: JobId) {
@@ -93,6 +93,14 @@ impl StoreThread {
     pub(crate) fn waiting(&self) -> u64 {
         self.next - self.durable
     }
+}
+
+/// Records the node wants to read.
+#[derive(Debug)]
+pub(crate) struct Load {
+    pub(crate) ticket: TicketId,
+    pub(crate) ids: Vec<RecordId>,
+    pub(crate) bytes_max: usize,
 }
 
 struct Worker {
@@ -123,15 +131,11 @@ impl Worker {
         }
     }
 
-    fn collect(
-        &mut self,
-        first: Option<Job>,
-        queue: &Receiver<Job>,
-    ) -> Vec<(TicketId, Vec<RecordId>)> {
+    fn collect(&mut self, first: Option<Job>, queue: &Receiver<Job>) -> Vec<Load> {
         let mut loads = Vec::new();
         for job in first.into_iter().chain(queue.try_iter()).take(GROUP_MAX) {
             match job {
-                Job::Load(ticket, ids) => loads.push((ticket, ids)),
+                Job::Load(load) => loads.push(load),
                 Job::Persist(job, batch) => {
                     self.last = job;
                     self.writes.push(batch);
@@ -164,9 +168,9 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, loads: Vec<(TicketId, Vec<RecordId>)>) -> Result<(), End> {
-        for (ticket, ids) in loads {
-            let records = self.store.records(&ids).unwrap_or_else(|error| {
+    fn answer(&mut self, loads: Vec<Load>) -> Result<(), End> {
+        for Load { ticket, ids, bytes_max } in loads {
+            let records = self.store.records(&ids, bytes_max).unwrap_or_else(|error| {
                 // Whoever asked will ask another node.
                 tracing::warn!(%error, "records could not be read");
                 Vec::new()

@@ -1,25 +1,35 @@
 //! Design-A nodes: reached by push over their HTTP doors, believed only after they answered there.
 //!
-//! Bounds: doors, hints under way, ids remembered. Who makes room: a door that no longer answers;
-//! the oldest id. A hint beyond the bound is dropped, never a live door.
+//! Bounds: doors, hints under way, ids remembered. Who makes room: a door that no longer answers
+//! and that the operator did not ask for; the oldest id. A hint beyond the bound is dropped, never
+//! a live door.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+mod bucket;
+mod memory;
 
-use wire::Address;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use wire::{Address, Bridged, Digest};
 
 use crate::random::Random;
+use crate::reach::{Reach, reach, reach_of};
 use crate::{Config, Now, Time};
+use bucket::{Bucket, Buckets};
+use memory::Memory;
 
 #[derive(Debug)]
 pub(crate) struct Doors {
     doors: BTreeMap<Address, Door>,
     /// Addresses somebody named, being asked, and the id claimed for them.
     hints: BTreeMap<Address, Option<String>>,
-    hints_left: Bucket,
+    hints_left: Buckets,
     relays_left: Bucket,
-    seen: BTreeMap<String, Time>,
-    seen_order: VecDeque<String>,
+    /// Hints that were taken.
+    hinted: Memory,
+    /// Unsigned messages that were carried, and messages of ours that may come back unsigned.
+    /// Apart from the hints, which are free: nobody can fill this one without being carried.
+    carried: Memory,
     doors_max: usize,
     check_ms: u64,
     check_max_ms: u64,
@@ -37,15 +47,8 @@ pub(crate) struct Door {
     failures: u32,
     check_at: Time,
     checking: bool,
-}
-
-/// Tokens that come back with time.
-#[derive(Debug)]
-struct Bucket {
-    left: u64,
-    max: u64,
-    every_ms: u64,
-    filled: Time,
+    /// Whether the operator named it.
+    asked: bool,
 }
 
 impl Doors {
@@ -53,10 +56,10 @@ impl Doors {
         Self {
             doors: BTreeMap::new(),
             hints: BTreeMap::new(),
-            hints_left: Bucket::new(10, 2_000),
+            hints_left: Buckets::new(Bucket::new(30, 500)),
             relays_left: Bucket::new(100, 50),
-            seen: BTreeMap::new(),
-            seen_order: VecDeque::new(),
+            hinted: Memory::default(),
+            carried: Memory::default(),
             doors_max: config.doors_max,
             check_ms: config.heartbeat_ms,
             check_max_ms: config.redial_max_ms,
@@ -77,62 +80,49 @@ impl Doors {
         &mut self,
         address: &Address,
         claimed: Option<String>,
-        from: Option<IpAddr>,
+        from: IpAddr,
         now: Now,
     ) -> bool {
-        let allowed = from.is_none_or(|from| may_name(from, address));
-        if !allowed || self.hints.contains_key(address) {
+        if !may_name(from, address) || self.hints.contains_key(address) {
             return false;
         }
         if let Some(door) = self.doors.get_mut(address) {
             // One that died and says it is back is asked now, not when its turn comes.
-            let ask = !door.healthy && !door.checking && self.hints_left.take(now);
+            let ask = !door.healthy && !door.checking && self.hints_left.take(from, now);
             door.checking |= ask;
             return ask;
         }
-        if HINTS_MAX <= self.hints.len() || !self.hints_left.take(now) {
+        if HINTS_MAX <= self.hints.len() || !self.hints_left.take(from, now) {
             return false;
         }
         self.hints.insert(address.clone(), claimed);
         true
     }
 
-    /// Notes who answered at an address. Returns whether it is a door we did not have.
+    /// Notes who answered at an address. Says whether it is a door we did not have.
     pub(crate) fn found(&mut self, address: &Address, name: &str, asked: bool, now: Now) -> bool {
-        let check_at = now.after(self.check_ms);
-        if let Some(door) = self.doors.get_mut(address) {
-            name.clone_into(&mut door.name);
-            *door = Door {
-                healthy: true,
-                heard_ms: now.unix_ms,
-                failures: 0,
-                check_at,
-                checking: false,
-                why: None,
-                name: name.to_owned(),
-                root: std::mem::take(&mut door.root),
-                rtt_ms: door.rtt_ms,
-            };
+        let old = self.doors.remove(address);
+        let hint = self.hints.remove(address).flatten();
+        let is_new = old.is_none();
+        let claimed_another = hint.is_some_and(|claimed| claimed != name);
+        if is_new && !asked && (claimed_another || !self.make_room()) {
             return false;
         }
-        let hint = self.hints.remove(address);
-        let claimed_another = hint.flatten().is_some_and(|claimed| claimed != name);
-        if claimed_another && !asked || !self.make_room() {
-            return false;
-        }
+        let (root, rtt_ms) = old.map(|old| (old.root, old.rtt_ms)).unwrap_or_default();
         let door = Door {
             name: name.to_owned(),
             healthy: true,
             heard_ms: now.unix_ms,
-            rtt_ms: None,
-            root: String::new(),
+            rtt_ms,
+            root,
             why: None,
             failures: 0,
-            check_at,
+            check_at: now.after(self.check_ms),
             checking: false,
+            asked,
         };
         self.doors.insert(address.clone(), door);
-        true
+        is_new
     }
 
     /// Notes that nobody answers at an address.
@@ -200,25 +190,25 @@ impl Doors {
         random.pick(open.map(|(address, _)| address.clone()).collect(), count)
     }
 
-    /// Says whether an unsigned message's id is known.
-    pub(crate) fn has_seen(&self, message_id: &str) -> bool {
-        self.seen.contains_key(message_id)
+    /// Remembers a hint. Says whether it is new.
+    pub(crate) fn is_first_hint(&mut self, message_id: &str, now: Now) -> bool {
+        self.hinted.add(Digest::of("hint", &[message_id.as_bytes()]), now)
     }
 
-    /// Remembers an unsigned message's id. Called when it was accepted, never when it was refused.
-    pub(crate) fn saw(&mut self, message_id: &str, now: Now) {
-        if self.seen.insert(message_id.to_owned(), now.time()).is_some() {
-            return;
-        }
-        self.seen_order.push_back(message_id.to_owned());
-        while let Some(first) = self.seen_order.front() {
-            let old = self.seen.get(first).is_none_or(|at| at.0 + SEEN_MS <= now.mono_ms);
-            if !old && self.seen_order.len() <= SEEN_MAX {
-                break;
-            }
-            self.seen.remove(first);
-            self.seen_order.pop_front();
-        }
+    /// Says whether an unsigned message was carried already, or is one of ours that came back.
+    pub(crate) fn was_carried(&self, bridged: &Bridged, payload: &[u8]) -> bool {
+        self.carried.has(&carried_key(bridged, payload))
+            || self.carried.has(&posted_key(&bridged.message_id))
+    }
+
+    /// Remembers an unsigned message that is carried. Says whether it is new.
+    pub(crate) fn is_first_copy(&mut self, bridged: &Bridged, payload: &[u8], now: Now) -> bool {
+        self.carried.add(carried_key(bridged, payload), now)
+    }
+
+    /// Remembers what we posted: it will come back, perhaps with other blanks in its payload.
+    pub(crate) fn posted(&mut self, message_id: &str, now: Now) {
+        self.carried.add(posted_key(message_id), now);
     }
 
     /// Says whether one more unsigned message may be carried under our signature.
@@ -230,57 +220,38 @@ impl Doors {
         if self.doors.len() < self.doors_max {
             return true;
         }
-        let dead = self.doors.iter().filter(|(_, door)| !door.healthy);
+        let dead = self.doors.iter().filter(|(_, door)| !door.healthy && !door.asked);
         let dead = dead.max_by_key(|(_, door)| door.failures).map(|(address, _)| address.clone());
         dead.is_some_and(|address| self.doors.remove(&address).is_some())
     }
 }
 
-impl Bucket {
-    fn new(max: u64, every_ms: u64) -> Self {
-        Self { left: max, max, every_ms, filled: Time(0) }
-    }
-
-    fn take(&mut self, now: Now) -> bool {
-        let gained = now.mono_ms.saturating_sub(self.filled.0) / self.every_ms;
-        if 0 < gained {
-            self.left = self.left.saturating_add(gained).min(self.max);
-            self.filled = Time(self.filled.0 + gained * self.every_ms);
-        }
-        let taken = self.left.checked_sub(1);
-        self.left = taken.unwrap_or(0);
-        taken.is_some()
-    }
+/// Two bridges that carry one message make one key; another payload under the same id does not.
+fn carried_key(bridged: &Bridged, payload: &[u8]) -> Digest {
+    let text = |text: &str| Digest::of("text", &[text.as_bytes()]).0;
+    let Bridged { message_id, message_type, origin_peer } = bridged;
+    let parts = [text(message_id), text(message_type), text(origin_peer)];
+    Digest::of("carried", &[&parts[0], &parts[1], &parts[2], payload])
 }
 
-/// A stranger on the internet may not make us knock at doors of our own network (DOOR-6).
+fn posted_key(message_id: &str) -> Digest {
+    Digest::of("posted", &[message_id.as_bytes()])
+}
+
+/// Whoever names an address may make us knock no nearer to ourselves than it is (DOOR-6).
 fn may_name(from: IpAddr, address: &Address) -> bool {
-    let (host, _) = address.host_port();
-    let host = host.trim_matches(['[', ']']);
-    match host.parse::<IpAddr>() {
-        Ok(ip) => is_public(ip) || !is_public(from),
-        Err(_) => !host.ends_with("localhost") || !is_public(from),
-    }
+    reach_of(from) <= reach(address)
 }
 
-/// Says whether an address can be reached across the internet.
-pub(crate) fn is_public(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified())
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local())
-        }
-    }
+/// Where a door is, as far as its address tells; a name counts as the internet.
+pub(crate) fn ip_of(address: &Address) -> IpAddr {
+    let (host, _) = address.host_port();
+    let literal = host.trim_matches(['[', ']']).parse();
+    literal.unwrap_or(match reach(address) {
+        Reach::Machine => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        Reach::Site | Reach::Internet => IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    })
 }
 
 /// Announced addresses being asked at once.
 const HINTS_MAX: usize = 16;
-/// Ids of unsigned messages remembered.
-const SEEN_MAX: usize = 10_000;
-/// How long: design A's 300 s.
-const SEEN_MS: u64 = 300_000;

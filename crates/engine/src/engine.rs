@@ -45,8 +45,9 @@ pub struct Engine {
     intake: Intake,
     doors: Doors,
     fetching: Option<Fetching>,
-    /// Keys asked for, so that two neighbours are not asked for the same record.
-    wanted: BTreeMap<Digest, Time>,
+    /// Peers that broke the protocol, and until when they stay outside. The one that comes back
+    /// first makes room.
+    outcasts: BTreeMap<NodeId, Time>,
     serving: BTreeMap<TicketId, Serving>,
     tickets: u64,
     changed: Option<Changed>,
@@ -61,9 +62,12 @@ pub struct Engine {
 #[derive(Debug)]
 struct Fetching {
     link: LinkId,
+    /// What was asked for last.
+    asked: Fetch,
     queue: VecDeque<Fetch>,
     /// The next step, held back while signatures are being checked.
     held: Option<Fetch>,
+    /// When it last brought something new.
     heard: Time,
 }
 
@@ -114,7 +118,7 @@ impl Engine {
             announce_at: now.after(config.heartbeat_ms),
             peers_wanted_at: now.after(config.heartbeat_ms),
         };
-        Self {
+        let mut engine = Self {
             me,
             session: random.number(),
             membership: Membership::new(me, &config, kept.book),
@@ -127,7 +131,7 @@ impl Engine {
             sets,
             links: Links::default(),
             fetching: None,
-            wanted: BTreeMap::new(),
+            outcasts: BTreeMap::new(),
             serving: BTreeMap::new(),
             tickets: 0,
             changed: None,
@@ -137,13 +141,15 @@ impl Engine {
             clocks,
             stopping: false,
             config,
-        }
+        };
+        engine.look_around();
+        engine
     }
 
     /// Advances by one input and returns what must happen next.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         match input {
-            Input::Congested(link, frames) => self.congested(link, frames),
+            Input::Congested(link, frames) => self.congested(link, frames, now),
             Input::Connected(connected) => self.connected(&connected, now),
             Input::DialFailed(address, why) => self.dial_failed(&address, &why, now),
             Input::Disconnected(link, why) => self.disconnected(link, &why, now),
@@ -214,7 +220,17 @@ impl Engine {
         self.counters.refused += 1;
         self.outbox.now(Effect::Report(Event::Refused(Some(peer), what.to_owned())));
         let wait_ms = self.config.redial_max_ms;
+        if OUTCASTS_MAX <= self.outcasts.len() {
+            let first = self.outcasts.iter().min_by_key(|(_, until)| **until);
+            let first = first.map(|(peer, _)| *peer);
+            first.and_then(|peer| self.outcasts.remove(&peer));
+        }
+        self.outcasts.insert(peer, now.after(wait_ms));
         self.hang_up(id, Reason::Misbehaved, what, wait_ms, now);
+    }
+
+    fn is_outcast(&self, peer: &NodeId, now: Now) -> bool {
+        self.outcasts.get(peer).is_some_and(|until| now.time() < *until)
     }
 
     /// Closes a link from our side.
@@ -224,13 +240,12 @@ impl Engine {
         self.link_gone(id, why, wait_ms, now);
     }
 
-    fn congested(&mut self, id: LinkId, frames: u64) {
+    fn congested(&mut self, id: LinkId, frames: u64, now: Now) {
         self.counters.dropped += frames;
         // What was lost is found by a comparison.
         if let Some(link) = self.links.get_mut(id) {
-            link.told = None;
             link.theirs = None;
-            link.ask.reset();
+            link.ask.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
         }
     }
 
@@ -245,6 +260,9 @@ impl Engine {
         self.changed = Some(Changed { first, last });
     }
 }
+
+/// Peers kept outside at once.
+const OUTCASTS_MAX: usize = 1_024;
 
 /// What we say of ourselves: the operator's addresses, or those that links have shown.
 fn profile_of(config: &Config, local_ips: &BTreeSet<IpAddr>) -> Content {

@@ -76,8 +76,9 @@ pub enum Effect {
     Dial(Address),
     /// Send what is queued and a goodbye, then close the link.
     Disconnect(LinkId, Reason, String),
-    /// Read these records; answered by `Loaded` once everything persisted before is readable.
-    Load(TicketId, Vec<RecordId>),
+    /// Read these records in order, up to the one that brings them to so many bytes; answered by
+    /// `Loaded` once everything persisted before is readable.
+    Load(TicketId, Vec<RecordId>, usize),
     /// Write. Whatever follows in the same list waits until this is on disk.
     Persist(Batch),
     /// Post a message to a design-A node; answered by `DoorPushed`.

@@ -59,6 +59,17 @@ pub(crate) enum Spread {
     Quiet,
 }
 
+/// What became of a further copy of a record that is being checked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Joined {
+    /// It is the first.
+    Alone,
+    /// Too many wait already.
+    Full,
+    /// It waits for the verdict.
+    Waits,
+}
+
 impl Intake {
     pub(crate) fn new(config: &Config) -> Self {
         let (pending_max, body_bytes_max) = (config.pending_max, config.body_bytes_max);
@@ -81,7 +92,11 @@ impl Intake {
         now: Now,
     ) -> Result<(), Refusal> {
         let record = &arrival.opened.record;
-        if self.body_bytes_max < arrival.opened.signed.body.len() {
+        let bytes_max = match record.content {
+            Content::Profile(_) => limits::PROFILE_BYTES_MAX,
+            Content::Entry(_) | Content::Message(_) => self.body_bytes_max,
+        };
+        if bytes_max < arrival.opened.signed.body.len() {
             return Err(Refusal::TooLarge);
         }
         if record.network != config.network {
@@ -102,17 +117,21 @@ impl Intake {
         if late { Err(Refusal::Expired) } else { Ok(()) }
     }
 
-    /// Joins a copy to the one being checked. Says whether there is one.
-    pub(crate) fn join(&mut self, arrival: &Arrival) -> bool {
-        let Some(pending) = self.pending.get_mut(&arrival.opened.id) else { return false };
+    /// Joins a copy to the one being checked, if there is one.
+    pub(crate) fn join(&mut self, arrival: &Arrival) -> Joined {
+        let Some(pending) = self.pending.get_mut(&arrival.opened.id) else { return Joined::Alone };
         if pending.opened.signed.signature != arrival.opened.signed.signature {
-            if pending.rivals.len() < RIVALS_MAX {
-                pending.rivals.push(arrival.clone());
+            if RIVALS_MAX <= pending.rivals.len() {
+                return Joined::Full;
             }
-        } else if pending.sources.len() < SOURCES_MAX {
+            pending.rivals.push(arrival.clone());
+        } else {
+            if SOURCES_MAX <= pending.sources.len() {
+                return Joined::Full;
+            }
             pending.sources.push(arrival.source);
         }
-        true
+        Joined::Waits
     }
 
     /// Takes a record in whose signature is to be checked; false where there is no room.

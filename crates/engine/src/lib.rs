@@ -13,6 +13,7 @@ mod links;
 mod membership;
 mod outbox;
 mod random;
+mod reach;
 mod reconcile;
 mod sets;
 mod status;

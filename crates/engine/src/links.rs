@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Address, NodeId, Summary};
+use wire::{Address, Digest, NodeId, Summary};
 
 use crate::{Connected, Direction, LinkId, Time};
 
@@ -22,11 +22,14 @@ pub(crate) struct Link {
     pub(crate) ping_at: Time,
     pub(crate) rtt_ms: Option<u64>,
     pub(crate) skew_ms: Option<i64>,
-    pub(crate) peer_links: u32,
     pub(crate) theirs: Option<Summary>,
     pub(crate) told: Option<Summary>,
     pub(crate) ask: Pace,
     pub(crate) walk: Pace,
+    /// When the last walk began.
+    pub(crate) walked: Time,
+    /// Keys asked for on this link, and when.
+    pub(crate) wanted: BTreeMap<Digest, Time>,
 }
 
 /// What the peer said first.
@@ -81,11 +84,12 @@ impl Links {
             ping_at: now,
             rtt_ms: None,
             skew_ms: None,
-            peer_links: 0,
             theirs: None,
             told: None,
             ask: Pace::default(),
             walk: Pace::default(),
+            walked: now,
+            wanted: BTreeMap::new(),
         };
         self.links.insert(connected.link, link);
     }
@@ -133,12 +137,39 @@ impl Links {
         self.greeted.values().copied().collect()
     }
 
+    pub(crate) fn outbound_len(&self) -> usize {
+        self.greeted().filter(|(_, link)| link.direction == Direction::Outbound).count()
+    }
+
     pub(crate) fn greeted_len(&self) -> usize {
         self.greeted.len()
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         self.links.iter().map(|(id, link)| (*id, link))
+    }
+
+    /// Says whether somebody was asked for a key lately: the same peer is given more time.
+    pub(crate) fn is_wanted(&self, id: LinkId, key: &Digest, now: Time) -> bool {
+        self.links.iter().any(|(asked, link)| {
+            let patience_ms = if *asked == id { WANTED_MS } else { WANTED_ELSEWHERE_MS };
+            link.wanted.get(key).is_some_and(|at| now.0 < at.0.saturating_add(patience_ms))
+        })
+    }
+
+    /// Forgets that a key was asked for.
+    pub(crate) fn unwant(&mut self, key: &Digest) {
+        self.links.values_mut().for_each(|link| {
+            link.wanted.remove(key);
+        });
+    }
+
+    /// Returns by how much our clock is off, where every linked peer says so: milliseconds.
+    pub(crate) fn clock_off_ms(&self, allowed_ms: u64) -> Option<i64> {
+        let median = self.skew_ms()?;
+        let far = |skew: i64| allowed_ms < skew.unsigned_abs() && skew.signum() == median.signum();
+        let mut skews = self.greeted().filter_map(|(_, link)| link.skew_ms);
+        skews.all(far).then_some(median)
     }
 
     /// Returns the median clock difference of the linked peers, positive where they are ahead.
@@ -148,3 +179,8 @@ impl Links {
         skews.get(skews.len() / 2).copied()
     }
 }
+
+/// How long a peer has to send a record before it is asked again.
+pub(crate) const WANTED_MS: u64 = 3_000;
+/// How long before another peer is asked for the same record.
+const WANTED_ELSEWHERE_MS: u64 = 750;

@@ -1,14 +1,15 @@
 //! Whom we know and whom we dial next: the address book and the bootstrap list.
 //!
 //! Nobody is forgotten because a dial failed; the next one only waits longer (MEMBER-1). Bound: the
-//! book. Who makes room: of those we never heard, the one that failed most; a newcomer cannot push
-//! out one that we heard (MEMBER-4).
+//! book. Who makes room (MEMBER-4): never a linked node or one we reached ourselves; of the others
+//! first those never heard, the most failed of them, then the one heard longest ago.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wire::{Address, Content, Hlc, NodeId, Opened, Signed};
 
 use crate::random::Random;
+use crate::reach::{Reach, reach};
 use crate::{BookRow, Config, Now, Time};
 
 #[derive(Debug)]
@@ -16,12 +17,26 @@ pub(crate) struct Membership {
     me: NodeId,
     known: BTreeMap<NodeId, Known>,
     bootstrap: BTreeMap<Address, Bootstrap>,
+    /// Who is linked, in the book or not.
+    linked: BTreeSet<NodeId>,
+    /// Profiles there was no room for, so that they are not checked and passed on again.
+    declined: BTreeMap<NodeId, Hlc>,
+    /// Which addresses that are not of the internet we may dial because we live there too.
+    near: Near,
     /// Dials under way, and for whom.
     dials: BTreeMap<Address, Target>,
     redial_ms: u64,
     redial_max_ms: u64,
     redial_alone_ms: u64,
     book_max: usize,
+    hello_ms: u64,
+}
+
+/// Networks that are not the internet and in which we have an address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Near {
+    pub(crate) machine: bool,
+    pub(crate) site: bool,
 }
 
 /// A node in the book.
@@ -33,7 +48,6 @@ pub(crate) struct Known {
     pub(crate) addresses: Vec<Address>,
     pub(crate) reached: Option<Address>,
     pub(crate) heard_ms: u64,
-    pub(crate) linked: bool,
     pub(crate) retry: Retry,
 }
 
@@ -67,11 +81,15 @@ impl Membership {
             me,
             known: BTreeMap::new(),
             bootstrap: BTreeMap::new(),
+            linked: BTreeSet::new(),
+            declined: BTreeMap::new(),
+            near: Near { machine: true, site: true },
             dials: BTreeMap::new(),
             redial_ms: config.redial_ms,
             redial_max_ms: config.redial_max_ms,
             redial_alone_ms: config.redial_alone_ms,
             book_max: config.book_max,
+            hello_ms: config.probe_ms,
         };
         config.bootstrap.iter().for_each(|address| membership.add_bootstrap(address.clone()));
         for row in book {
@@ -91,6 +109,15 @@ impl Membership {
         &self.known
     }
 
+    /// Says in which networks we live.
+    pub(crate) fn set_near(&mut self, near: Near) {
+        self.near = near;
+    }
+
+    pub(crate) fn near(&self) -> Near {
+        self.near
+    }
+
     pub(crate) fn bootstrap(&self) -> &BTreeMap<Address, Bootstrap> {
         &self.bootstrap
     }
@@ -106,7 +133,9 @@ impl Membership {
 
     /// Says whether a profile is newer than the one we have.
     pub(crate) fn is_news(&self, author: &NodeId, created: Hlc) -> bool {
-        *author != self.me && self.known.get(author).is_none_or(|known| known.created < created)
+        let have = self.known.get(author).map(|known| known.created);
+        let have = have.or(self.declined.get(author).copied());
+        *author != self.me && have.is_none_or(|have| have < created)
     }
 
     /// Takes a verified profile in, if it is news (MEMBER-2). Returns the row to write and the node that made room for it.
@@ -119,13 +148,16 @@ impl Membership {
         let mut gone = None;
         if let Some(old) = self.known.get_mut(&author) {
             new.heard_ms = old.heard_ms;
-            new.linked = old.linked;
             new.reached = old.reached.take().filter(|at| new.addresses.contains(at));
             if new.addresses == old.addresses {
                 new.retry = std::mem::take(&mut old.retry);
             }
         } else if self.book_max <= self.known.len() {
-            gone = Some(self.make_room()?);
+            gone = self.make_room();
+            if gone.is_none() {
+                self.decline(author, opened.record.created);
+                return None;
+            }
         }
         self.known.insert(author, new);
         Some((self.row(&author)?, gone))
@@ -141,8 +173,8 @@ impl Membership {
         if let Some(bootstrap) = dialled.and_then(|address| self.bootstrap.get_mut(address)) {
             *bootstrap = Bootstrap { node: Some(peer), ..Bootstrap::default() };
         }
+        self.linked.insert(peer);
         let known = self.known.get_mut(&peer)?;
-        known.linked = true;
         known.heard_ms = now.unix_ms;
         known.retry = Retry::default();
         if let Some(address) = dialled {
@@ -153,19 +185,31 @@ impl Membership {
 
     /// Notes that a link is gone; the peer is not dialled before `wait_ms` have passed.
     pub(crate) fn unlinked(&mut self, peer: NodeId, why: &str, wait_ms: u64, now: Now) {
+        self.linked.remove(&peer);
         let retry = || Retry { failures: 0, at: now.after(wait_ms), why: Some(why.to_owned()) };
         for bootstrap in self.bootstrap.values_mut().filter(|it| it.node == Some(peer)) {
             bootstrap.retry = retry();
         }
         if let Some(known) = self.known.get_mut(&peer) {
-            known.linked = false;
             known.heard_ms = now.unix_ms;
             known.retry = retry();
         }
     }
 
-    /// Notes who answered a dial. A node other than the expected one is no proof of that one.
+    /// Notes that a link ended before its peer said hello: as good as no answer.
+    pub(crate) fn mute(&mut self, peer: NodeId, dialled: Option<&Address>, why: &str, now: Now) {
+        let bootstrap = dialled.and_then(|address| self.bootstrap.get_mut(address));
+        let known = self.known.get_mut(&peer).map(|known| &mut known.retry);
+        for retry in bootstrap.map(|it| &mut it.retry).into_iter().chain(known) {
+            let wait_ms = (self.redial_ms << retry.failures.min(20)).min(self.redial_max_ms);
+            retry.failed(why, now.after(wait_ms));
+        }
+    }
+
+    /// Notes who answered a dial; the next one waits for the hello. A node other than the expected
+    /// one is no proof of that one.
     pub(crate) fn dial_answered(&mut self, address: &Address, by: NodeId, now: Now) {
+        let hello = now.after(self.hello_ms);
         match self.dials.remove(address) {
             Some(Target::Node(expected)) if expected != by => {
                 if let Some(known) = self.known.get_mut(&expected) {
@@ -173,24 +217,26 @@ impl Membership {
                     known.retry.failed("another node answers there", now.after(wait_ms));
                 }
             }
-            Some(Target::Bootstrap) if by == self.me => {
+            Some(Target::Bootstrap) => {
                 if let Some(bootstrap) = self.bootstrap.get_mut(address) {
-                    bootstrap.node = Some(by);
+                    bootstrap.retry.at = hello;
+                    bootstrap.node = (by == self.me).then_some(by);
                 }
             }
-            Some(Target::Bootstrap | Target::Node(_)) | None => {}
+            Some(Target::Node(_)) | None => {}
         }
     }
 
-    /// Notes that a design-A node answered a dial. Says whether the operator had asked for it.
-    pub(crate) fn dial_found_door(&mut self, address: &Address) -> bool {
+    /// Says whether the operator asked for an address.
+    pub(crate) fn is_asked(&self, address: &Address) -> bool {
+        self.bootstrap.contains_key(address)
+    }
+
+    /// Notes that a design-A node answered a dial.
+    pub(crate) fn dial_found_door(&mut self, address: &Address) {
         self.dials.remove(address);
-        match self.bootstrap.get_mut(address) {
-            Some(bootstrap) => {
-                bootstrap.door = true;
-                true
-            }
-            None => false,
+        if let Some(bootstrap) = self.bootstrap.get_mut(address) {
+            bootstrap.door = true;
         }
     }
 
@@ -271,9 +317,10 @@ impl Membership {
     /// Returns profiles to hand to a peer: the linked first, then those heard last (MEMBER-3).
     pub(crate) fn sample(&self, except: &NodeId, max: usize) -> Vec<Signed> {
         let others = self.known.iter().filter(|(node, _)| *node != except);
-        let mut others: Vec<&Known> = others.map(|(_, known)| known).collect();
-        others.sort_by_key(|known| (!known.linked, u64::MAX - known.heard_ms));
-        others.into_iter().take(max).map(|known| known.profile.clone()).collect()
+        let mut others: Vec<(&NodeId, &Known)> = others.collect();
+        others
+            .sort_by_key(|(node, known)| (!self.linked.contains(*node), u64::MAX - known.heard_ms));
+        others.into_iter().take(max).map(|(_, known)| known.profile.clone()).collect()
     }
 
     /// Returns a node that could be dialled though no link is wanted, for rotation.
@@ -286,25 +333,35 @@ impl Membership {
     }
 
     fn is_wanted(&self, address: &Address, bootstrap: &Bootstrap) -> bool {
-        let linked = bootstrap.node.is_some_and(|node| {
-            node == self.me || self.known.get(&node).is_some_and(|known| known.linked)
-        });
+        let linked = |node| node == self.me || self.linked.contains(&node);
+        let linked = bootstrap.node.is_some_and(linked);
         !linked && !bootstrap.door && !self.dials.contains_key(address)
     }
 
     /// Returns nodes that are not linked and have an address that is not being dialled.
     fn dialable(&self) -> impl Iterator<Item = (&NodeId, &Known, &Address)> {
-        self.known.iter().filter(|(_, known)| !known.linked).filter_map(|(node, known)| {
-            let address = known.address()?;
+        let unlinked = self.known.iter().filter(|(node, _)| !self.linked.contains(*node));
+        unlinked.filter_map(|(node, known)| {
+            let address = known.address(self.near)?;
             (!self.dials.contains_key(address)).then_some((node, known, address))
         })
     }
 
     fn make_room(&mut self) -> Option<NodeId> {
-        let strangers = self.known.iter().filter(|(_, it)| it.heard_ms == 0 && !it.linked);
-        let gone = *strangers.max_by_key(|(_, it)| it.retry.failures)?.0;
+        let others = self.known.iter();
+        let others =
+            others.filter(|(node, it)| it.reached.is_none() && !self.linked.contains(*node));
+        let least = others.min_by_key(|(_, it)| (it.heard_ms, u32::MAX - it.retry.failures));
+        let gone = *least?.0;
         self.known.remove(&gone);
         Some(gone)
+    }
+
+    fn decline(&mut self, author: NodeId, created: Hlc) {
+        if self.book_max <= self.declined.len() {
+            self.declined.pop_first();
+        }
+        self.declined.insert(author, created);
     }
 
     fn row(&self, node: &NodeId) -> Option<BookRow> {
@@ -324,16 +381,27 @@ impl Known {
             addresses: profile.addresses.clone(),
             reached,
             heard_ms,
-            linked: false,
             retry: Retry::default(),
         })
     }
 
-    /// Returns the address to try: where we last reached it, then all in turn.
-    pub(crate) fn address(&self) -> Option<&Address> {
-        let count = self.addresses.len() + usize::from(self.reached.is_some());
+    /// Returns the address to try: where we last reached it, then all in turn. What a profile says
+    /// of private networks is tried only by those who live there.
+    pub(crate) fn address(&self, near: Near) -> Option<&Address> {
+        let told = self.addresses.iter().filter(|address| near.may_dial(address));
+        let count = told.clone().count() + usize::from(self.reached.is_some());
         let turn = usize::try_from(self.retry.failures).unwrap_or(usize::MAX);
-        self.reached.iter().chain(&self.addresses).nth(turn.checked_rem(count)?)
+        self.reached.iter().chain(told).nth(turn.checked_rem(count)?)
+    }
+}
+
+impl Near {
+    fn may_dial(self, address: &Address) -> bool {
+        match reach(address) {
+            Reach::Internet => true,
+            Reach::Machine => self.machine,
+            Reach::Site => self.site,
+        }
     }
 }
 

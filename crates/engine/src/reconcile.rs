@@ -29,7 +29,13 @@ pub(crate) fn whole(map: &Map) -> Range {
 /// Compares a peer's views with our map.
 pub(crate) fn compare(map: &Map, ranges: &[Range]) -> Outcome {
     let mut outcome = Outcome::default();
+    let mut parts = 0;
     for range in ranges {
+        // A peer gets so much work out of us with one frame; the rest is left to a later walk.
+        parts += range.view.parts_len();
+        if PARTS_COMPARED_MAX < parts || RANGES_ANSWERED_MAX <= outcome.ranges.len() {
+            break;
+        }
         let prefix = Prefix::new(&range.prefix, range.bits);
         match &range.view {
             View::Items(items) => outcome.items(map, &prefix, items, range.answer),
@@ -55,6 +61,7 @@ impl Outcome {
                 Some(_) => self.ranges.push(describe(map, &under)),
             }
         }
+        theirs.sort_unstable();
         self.offer(map, prefix, &theirs);
     }
 
@@ -94,14 +101,21 @@ impl Outcome {
         }
     }
 
-    /// Offers what we have under a prefix and outside of everything the peer named there.
+    /// Offers what we have under a prefix and outside of everything the peer named there. `theirs`
+    /// is in order, so that each step looks at its neighbours in the list and not at all of it.
     fn offer(&mut self, map: &Map, prefix: &Prefix, theirs: &[Prefix]) {
         let mut open: Vec<Part> = map.part(prefix).into_iter().collect();
         while let Some(part) = open.pop() {
-            if theirs.iter().any(|it| it.includes(&part.prefix)) {
+            if RANGES_ANSWERED_MAX <= self.ranges.len() {
+                return;
+            }
+            let at = theirs.partition_point(|it| it.key() < part.prefix.key());
+            let before = theirs[..at].last().into_iter();
+            let same = theirs[at..].iter().take_while(|it| it.key() == part.prefix.key());
+            if before.chain(same).any(|it| it.includes(&part.prefix)) {
                 continue;
             }
-            if theirs.iter().any(|it| part.prefix.includes(it)) {
+            if theirs.get(at).is_some_and(|it| part.prefix.includes(it)) {
                 open.extend(map.parts(&part.prefix, 2).into_iter().rev());
                 continue;
             }
@@ -134,4 +148,6 @@ const PARTS: usize = 16;
 /// Up to so many items of ours are listed in answer to a list.
 const ITEMS_ANSWERED_MAX: u64 = 128;
 /// Ranges described in answer to one frame; the rest is left to a later walk.
-const RANGES_ANSWERED_MAX: usize = 256;
+const RANGES_ANSWERED_MAX: usize = 128;
+/// Parts of a peer's views looked at in one frame: what 128 ranges of 32 items amount to.
+const PARTS_COMPARED_MAX: usize = 4_096;

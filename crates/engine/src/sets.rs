@@ -5,7 +5,9 @@
 //! its place in its map names it.
 
 use merkle::{Leaf, Map, Prefix};
-use wire::{Content, Digest, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Summary};
+use wire::{
+    Content, Digest, Entry, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Summary,
+};
 
 use crate::{Config, Drop, Keep, Kept, Label};
 
@@ -128,16 +130,27 @@ impl Sets {
         set == Set::Messages && (below_floor || bucket(key) < hour_of(unix_ms))
     }
 
-    /// Says whether another entry at a new place would fit.
+    /// Says whether something stands at a place.
+    pub(crate) fn holds(&self, place: &Place) -> bool {
+        self.map(place.set).get(&place.key).is_some()
+    }
+
+    /// Says whether so many entries at new places would fit.
     pub(crate) fn fits(&self, more: usize) -> bool {
         self.state.len() + more as u64 <= self.entries_max
     }
 
-    /// A full state takes nothing at new places (STATE-5).
+    /// A full state takes nothing at new places (STATE-5); a full house of messages nothing that
+    /// would be the first to go again.
     fn room(&self, place: &Place) -> Standing {
         let full = match place.set {
             Set::State => !self.fits(1),
-            Set::Messages => self.floor.is_some_and(|floor| place.key <= floor),
+            Set::Messages => {
+                let first = || self.messages.leaves(&Prefix::ALL, None, 1);
+                let full = self.messages_max <= self.messages.len();
+                self.floor.is_some_and(|floor| place.key <= floor)
+                    || full && first().first().is_some_and(|leaf| place.key < leaf.key)
+            }
         };
         if full { Standing::NoRoom } else { Standing::New }
     }
@@ -166,19 +179,22 @@ impl Place {
     /// Returns the place of an entry or message; a profile has none.
     pub(crate) fn of(id: &RecordId, author: &NodeId, record: &Record) -> Option<Self> {
         match &record.content {
-            Content::Entry(entry) => {
-                let tag = Digest::of("trellis-collection-v1", &[entry.collection.as_bytes()]);
-                let name = Digest::of("trellis-name-v1", &[entry.name.as_bytes()]);
-                let hash =
-                    Digest::of("trellis-entry-place-v1", &[&tag.0, author.as_bytes(), &name.0]);
-                Some(Self { set: Set::State, key: join(&tag, 0, &hash) })
-            }
+            Content::Entry(entry) => Some(Self::of_entry(author, entry)),
             Content::Message(_) => {
                 let tag = Digest(*b"messages\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
                 Some(Self { set: Set::Messages, key: join(&tag, hour_of(record.expires_ms), id) })
             }
             Content::Profile(_) => None,
         }
+    }
+
+    /// Returns the place of an author's entry.
+    pub(crate) fn of_entry(author: &NodeId, entry: &Entry) -> Self {
+        let tag = Digest::of("trellis-collection-v1", &[entry.collection.as_bytes()]);
+        let name = Digest::of("trellis-name-v1", &[entry.name.as_bytes()]);
+        let parts: [&[u8]; 3] = [&tag.0, author.as_bytes(), &name.0];
+        let hash = Digest::of("trellis-entry-place-v1", &parts);
+        Self { set: Set::State, key: join(&tag, 0, &hash) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What one node does, told as sentences. Worlds of many nodes are in the `sim` room.
 
 mod doors;
+mod hostile;
 mod intake;
 mod lab;
 mod links;

@@ -76,6 +76,12 @@ pub enum Answer {
 /// Why a command changed nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CommandError {
+    /// What we wrote last carries a later time than our clock shows: it was set back.
+    #[error(
+        "this machine's clock was set back: the last record was written {0} s from now, and peers \
+         would refuse another one; set the clock, or wait"
+    )]
+    Ahead(u64),
     /// The caller's labels or sizes are off.
     #[error(transparent)]
     Bad(#[from] WireError),
@@ -90,6 +96,9 @@ pub enum CommandError {
     /// The message would live too long or not at all.
     #[error("a message lives 1 ms to {0} ms")]
     Life(u64),
+    /// All messages that are kept live longer than this one would.
+    #[error("no room for a message that lives so short: this node is full of longer ones")]
+    NoRoom,
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,

@@ -107,7 +107,7 @@ impl Node {
     }
 
     fn publish(&mut self, publication: Publication, now: Now) -> Result<Answer, CommandError> {
-        self.may_write()?;
+        self.may_write(now)?;
         let Publication { topic, kind, payload, reply_to, life_ms } = publication;
         if life_ms == 0 || self.message_life_ms_max < life_ms {
             return Err(CommandError::Life(self.message_life_ms_max));
@@ -117,11 +117,14 @@ impl Node {
         self.check_size(message.topic.len() + message.payload.len())?;
         let links = self.engine.links_len();
         let ids = self.engine.write(vec![(Content::Message(message), life_ms)], now);
-        Ok(Answer::Published { id: ids[0], links })
+        match ids.first() {
+            Some(id) => Ok(Answer::Published { id: *id, links }),
+            None => Err(CommandError::NoRoom),
+        }
     }
 
     fn put(&mut self, drafts: Vec<Draft>, now: Now) -> Result<Answer, CommandError> {
-        self.may_write()?;
+        self.may_write(now)?;
         let mut contents = Vec::with_capacity(drafts.len());
         for Draft { collection, name, value } in drafts {
             let entry = Entry { collection, name, value };
@@ -130,15 +133,19 @@ impl Node {
             self.check_size(entry.collection.len() + entry.name.len() + value)?;
             contents.push((Content::Entry(entry), 0));
         }
-        if !self.engine.fits(contents.len()) {
+        if !self.engine.fits(&contents) {
             return Err(CommandError::Full(self.engine.config().entries_max));
         }
         Ok(Answer::Written(self.engine.write(contents, now)))
     }
 
-    fn may_write(&self) -> Result<(), CommandError> {
+    fn may_write(&self, now: Now) -> Result<(), CommandError> {
         if self.stopping {
             return Err(CommandError::Stopping);
+        }
+        let ahead_ms = self.engine.pen_ahead_ms(now);
+        if limits::CLOCK_AHEAD_MS_MAX / 2 < ahead_ms {
+            return Err(CommandError::Ahead(ahead_ms / 1_000));
         }
         // Peers would refuse what we write, and newer facts of ours would lose to older ones.
         match self.engine.clock_off_ms() {

@@ -285,10 +285,10 @@ impl World {
                 self.send(link, Bytes::from(goodbye.encode()));
                 self.close(link, "closed by the other side");
             }
-            engine::Effect::Load(ticket, ids) => {
+            engine::Effect::Load(ticket, ids, bytes_max) => {
                 let at = self.disk_free_ms(host);
                 let disk = &self.hosts[host].disk;
-                let records = disk.records(&ids).map_err(|error| error.to_string())?;
+                let records = disk.records(&ids, bytes_max).map_err(|error| error.to_string())?;
                 let loaded = engine::Input::Loaded(ticket, records);
                 self.schedule(at, host, Happening::Input(Box::new(loaded)));
             }

@@ -15,7 +15,7 @@ use node::engine::{Batch, Snapshot};
 use redb::ReadTransaction;
 use wire::{NetworkId, NodeId, RecordId, Signed};
 
-use crate::{Cursor, Found, Named, Query, Read, Store, StoreError};
+use crate::{Cursor, Found, Named, Query, Read, Store, StoreError, until_full};
 pub(crate) use file::StoreFile;
 use tables::Tables;
 pub use tables::Verified;
@@ -60,10 +60,12 @@ impl Store for DiskStore {
         })
     }
 
-    fn records(&self, ids: &[RecordId]) -> Result<Vec<Signed>, StoreError> {
+    fn records(&self, ids: &[RecordId], bytes_max: usize) -> Result<Vec<Signed>, StoreError> {
         self.file.read(|txn| {
             let view = View::open(txn)?;
-            ids.iter().filter_map(|id| view.record(id).transpose()).collect()
+            let mut wanted = until_full(bytes_max);
+            let found = ids.iter().filter_map(|id| view.record(id).transpose());
+            found.take_while(|it| it.as_ref().map_or(true, &mut wanted)).collect()
         })
     }
 

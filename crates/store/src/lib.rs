@@ -35,11 +35,22 @@ pub trait Store: Send {
     /// batches again is right, as soon as the cause is gone.
     fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError>;
 
-    /// Reads those of these records that are still there, in the order asked.
-    fn records(&self, ids: &[RecordId]) -> Result<Vec<Signed>, StoreError>;
+    /// Reads those of these records that are still there, in the order asked, up to the one that
+    /// brings them to `bytes_max`.
+    fn records(&self, ids: &[RecordId], bytes_max: usize) -> Result<Vec<Signed>, StoreError>;
 
     /// Returns a handle for reading from any thread, while this one writes.
     fn reader(&self) -> Arc<dyn Read>;
+}
+
+/// Counts records into an answer until it is large enough.
+pub(crate) fn until_full(bytes_max: usize) -> impl FnMut(&Signed) -> bool {
+    let mut bytes = 0_usize;
+    move |signed| {
+        let wanted = bytes < bytes_max;
+        bytes = bytes.saturating_add(signed.size());
+        wanted
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use node::engine::{self, AuthorClock, Batch, BookRow, Keep, Label, Snapshot};
 use wire::{Digest, NodeId, RecordId, Set, Signed};
 
 use crate::rows::{ItemRow, NameKey, NameRow};
-use crate::{Cursor, Found, Named, Query, Read, Store, StoreError};
+use crate::{Cursor, Found, Named, Query, Read, Store, StoreError, until_full};
 
 /// What a disk would hold, in memory. A clone is a copy of that disk and goes its own way.
 #[derive(Debug, Default)]
@@ -63,9 +63,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn records(&self, ids: &[RecordId]) -> Result<Vec<Signed>, StoreError> {
+    fn records(&self, ids: &[RecordId], bytes_max: usize) -> Result<Vec<Signed>, StoreError> {
         let contents = self.shared.contents();
-        Ok(ids.iter().filter_map(|id| contents.records.get(id).cloned()).collect())
+        let found = ids.iter().filter_map(|id| contents.records.get(id).cloned());
+        Ok(found.take_while(until_full(bytes_max)).collect())
     }
 
     fn reader(&self) -> Arc<dyn Read> {

@@ -147,6 +147,16 @@ pub enum View {
     Subtrees(Vec<Subtree>),
 }
 
+impl View {
+    /// Returns how many items or subtrees it lists.
+    pub fn parts_len(&self) -> usize {
+        match self {
+            Self::Items(items) => items.len(),
+            Self::Subtrees(subtrees) => subtrees.len(),
+        }
+    }
+}
+
 /// The hash of everything under a prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Subtree {

@@ -21,6 +21,8 @@ pub const RANGE_PARTS_MAX: usize = 256;
 pub const KEYS_MAX: usize = 1_024;
 /// Profiles handed over in one peer exchange (requirement 7).
 pub const PEERS_MAX: usize = 50;
+/// Encoded body of a profile: fifty of them fit into a frame.
+pub const PROFILE_BYTES_MAX: usize = 4 * 1024;
 /// Addresses in one profile.
 pub const ADDRESSES_MAX: usize = 8;
 /// One address.

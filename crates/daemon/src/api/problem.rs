@@ -126,8 +126,8 @@ impl From<Failure> for Problem {
             Failure::DiskFull(_) => Code::DiskFull,
             Failure::Refused(CommandError::Bad(WireError::TooLarge { .. })) => Code::TooLarge,
             Failure::Refused(CommandError::Bad(_) | CommandError::Life(_)) => Code::BadRequest,
-            Failure::Refused(CommandError::Clock(_)) => Code::ClockOff,
-            Failure::Refused(CommandError::Full(_)) => Code::StateFull,
+            Failure::Refused(CommandError::Ahead(_) | CommandError::Clock(_)) => Code::ClockOff,
+            Failure::Refused(CommandError::Full(_) | CommandError::NoRoom) => Code::StateFull,
             Failure::Refused(CommandError::Stopping) | Failure::Stopped => Code::Stopping,
             Failure::Store(_) => Code::StoreFailed,
         };

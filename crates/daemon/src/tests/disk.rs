@@ -51,8 +51,8 @@ impl Store for Moody {
         self.store.apply(batches)
     }
 
-    fn records(&self, ids: &[RecordId]) -> Result<Vec<Signed>, StoreError> {
-        self.store.records(ids)
+    fn records(&self, ids: &[RecordId], bytes_max: usize) -> Result<Vec<Signed>, StoreError> {
+        self.store.records(ids, bytes_max)
     }
 
     fn reader(&self) -> Arc<dyn Read> {

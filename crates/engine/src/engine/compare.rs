@@ -4,15 +4,14 @@
 //! they differ, the smaller id begins a walk (WALK-3). Only quiet sets are compared: records in
 //! flight would look missing (WALK-2).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use merkle::Prefix;
-use wire::{
-    Compare, Digest, Fetch, Frame, Range, Records, Set, Signed, Summary, View, Wanted, limits,
-};
+use wire::{Compare, Digest, Fetch, Frame, Range, Records, Set, Signed, Summary, Wanted, limits};
 
 use super::{Engine, Fetching, Serving};
 use crate::intake::{Arrival, Source, Spread};
+use crate::links::WANTED_MS;
 use crate::outbox::into_frames;
 use crate::sets::Place;
 use crate::{Effect, Event, LinkId, Now, TicketId, Time, reconcile};
@@ -21,7 +20,9 @@ impl Engine {
     pub(super) fn summary_heard(&mut self, id: LinkId, theirs: Summary, now: Now) {
         let ours = self.sets.summary();
         let settled = self.settled_at().is_none_or(|at| at <= now.time());
-        let me = self.me;
+        let (me, settle_max_ms) = (self.me, self.config.settle_max_ms);
+        // Under steady traffic nothing is ever quiet.
+        let late = |walked: Time| walked.0.saturating_add(settle_max_ms) <= now.mono_ms;
         let Some(link) = self.links.get_mut(id) else { return };
         link.theirs = Some(theirs);
         if theirs.answer_wanted {
@@ -31,7 +32,8 @@ impl Engine {
         if ours.agrees_with(&theirs) {
             link.ask.reset();
             link.walk.reset();
-        } else if me < link.peer && settled && link.walk.is_due(now.time()) {
+        } else if me < link.peer && link.walk.is_due(now.time()) && (settled || late(link.walked)) {
+            link.walked = now.time();
             link.walk.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
             self.begin_walk(id, &theirs);
         }
@@ -64,11 +66,15 @@ impl Engine {
 
     fn want_keys(&mut self, id: LinkId, set: Set, mut keys: Vec<Digest>, now: Now) {
         keys.retain(|key| {
-            let asked = self.wanted.get(key).is_some_and(|at| now.mono_ms < at.0 + WANTED_MS);
+            let asked = self.links.is_wanted(id, key, now.time());
             !asked && !self.sets.is_past(set, key, now.unix_ms)
         });
-        keys.truncate(WANTED_MAX.saturating_sub(self.wanted.len()));
-        self.wanted.extend(keys.iter().map(|key| (*key, now.time())));
+        let Some(link) = self.links.get_mut(id) else { return };
+        if WANTED_MAX <= link.wanted.len() {
+            link.wanted.retain(|_, at| now.mono_ms < at.0.saturating_add(WANTED_MS));
+        }
+        keys.truncate(WANTED_MAX.saturating_sub(link.wanted.len()));
+        link.wanted.extend(keys.iter().map(|key| (*key, now.time())));
         for keys in keys.chunks(KEYS_PER_FETCH) {
             let wanted = Wanted::Keys(keys.to_vec());
             self.outbox.send(id, &Frame::Fetch(Fetch { set, wanted }));
@@ -94,8 +100,9 @@ impl Engine {
             Some(_) => {}
             None => {
                 let Some(first) = queue.pop_front() else { return };
-                self.outbox.send(id, &Frame::Fetch(first));
-                self.fetching = Some(Fetching { link: id, queue, held: None, heard: now.time() });
+                self.outbox.send(id, &Frame::Fetch(first.clone()));
+                let (asked, heard) = (first, now.time());
+                self.fetching = Some(Fetching { link: id, asked, queue, held: None, heard });
             }
         }
     }
@@ -116,14 +123,10 @@ impl Engine {
         let Some(fetching) = self.fetching.as_mut().filter(|it| range && it.link == id) else {
             return;
         };
-        fetching.heard = now.time();
+        let next = next.filter(|next| goes_on(&fetching.asked, next));
         fetching.held = next.or_else(|| fetching.queue.pop_front());
         if fetching.held.is_none() {
             self.fetching = None;
-            if let Some(link) = self.links.get_mut(id) {
-                link.ask.reset();
-                link.walk.reset();
-            }
         }
         self.go_on_fetching();
     }
@@ -135,6 +138,7 @@ impl Engine {
         }
         let Some(fetching) = &mut self.fetching else { return };
         if let Some(fetch) = fetching.held.take() {
+            fetching.asked = fetch.clone();
             self.outbox.send(fetching.link, &Frame::Fetch(fetch));
         }
     }
@@ -149,7 +153,9 @@ impl Engine {
         let map = self.sets.map(fetch.set);
         let (leaves, more) = match &fetch.wanted {
             Wanted::Keys(keys) => {
-                (keys.iter().filter_map(|key| map.get(key).copied()).collect(), false)
+                // Once each, however often a peer names it.
+                let keys: BTreeSet<&Digest> = keys.iter().collect();
+                (keys.into_iter().filter_map(|key| map.get(key).copied()).collect(), false)
             }
             Wanted::Range { prefix, bits, after } => {
                 let prefix = Prefix::new(prefix, *bits);
@@ -162,10 +168,10 @@ impl Engine {
         let ticket = self.ticket();
         self.serving.insert(ticket, Serving { link: id, fetch, last, more });
         let ids = leaves.iter().map(|leaf| leaf.value).collect();
-        self.outbox.now(Effect::Load(ticket, ids));
+        self.outbox.now(Effect::Load(ticket, ids, RANGE_BYTES_MAX));
     }
 
-    pub(super) fn loaded(&mut self, ticket: TicketId, mut records: Vec<Signed>) {
+    pub(super) fn loaded(&mut self, ticket: TicketId, records: Vec<Signed>) {
         let Some(Serving { link, fetch, mut last, mut more }) = self.serving.remove(&ticket) else {
             return;
         };
@@ -174,9 +180,9 @@ impl Engine {
             Wanted::Keys(_) => None,
             Wanted::Range { prefix, bits, .. } => Some((prefix, bits)),
         };
-        let fits = fitting(&records);
-        if range.is_some() && fits < records.len() {
-            records.truncate(fits);
+        let bytes: usize = records.iter().map(Signed::size).sum();
+        if range.is_some() && RANGE_BYTES_MAX <= bytes {
+            // The store stopped here; what is left of a list of keys a later walk asks for.
             last = records.last().and_then(|signed| {
                 let opened = signed.clone().open().ok()?;
                 Some(Place::of(&opened.id, &signed.author, &opened.record)?.key)
@@ -187,6 +193,9 @@ impl Engine {
             set,
             wanted: Wanted::Range { prefix, bits, after: last },
         });
+        if !self.links.is_greeted(link) {
+            return;
+        }
         self.counters.repaired += records.len() as u64;
         let frame =
             |records| Frame::Records(Records { set, records, range: range.is_some(), next: None });
@@ -251,11 +260,15 @@ impl Engine {
         .min()
     }
 
-    pub(super) fn made_progress(&mut self, sources: &[Source]) {
+    /// Notes that somebody brought something new.
+    pub(super) fn made_progress(&mut self, sources: &[Source], now: Now) {
         for source in sources {
             let Source::Link(id) = source else { continue };
             if let Some(link) = self.links.get_mut(*id) {
                 link.walk.reset();
+            }
+            if let Some(fetching) = self.fetching.as_mut().filter(|it| it.link == *id) {
+                fetching.heard = now.time();
             }
         }
     }
@@ -279,28 +292,27 @@ impl Engine {
     }
 }
 
-/// Returns how many of the records fit into one answer; at least one.
-fn fitting(records: &[Signed]) -> usize {
-    let mut bytes = 0;
-    let fits = records.iter().take_while(|signed| {
-        bytes += signed.size();
-        bytes <= RANGE_BYTES_MAX
-    });
-    fits.count().max(1)
+/// Says whether a peer's next step continues what we asked for: same range, further on.
+fn goes_on(asked: &Fetch, next: &Fetch) -> bool {
+    match (&asked.wanted, &next.wanted) {
+        (
+            Wanted::Range { prefix, bits, after },
+            Wanted::Range { prefix: next_prefix, bits: next_bits, after: next_after },
+        ) => {
+            let same = asked.set == next.set && (prefix, bits) == (next_prefix, next_bits);
+            let inside = next_after.is_some_and(|key| Prefix::new(prefix, *bits).covers(&key));
+            same && inside && after < next_after
+        }
+        (Wanted::Keys(_) | Wanted::Range { .. }, Wanted::Keys(_) | Wanted::Range { .. }) => false,
+    }
 }
 
 fn range_size(range: &Range) -> usize {
-    let parts = match &range.view {
-        View::Items(items) => items.len(),
-        View::Subtrees(subtrees) => subtrees.len(),
-    };
-    48 + parts * 80
+    48 + range.view.parts_len() * 80
 }
 
-/// How long a key stays asked for before somebody else is asked.
-const WANTED_MS: u64 = 3_000;
-/// Keys asked for at once; a later walk finds the rest.
-const WANTED_MAX: usize = 65_536;
+/// Keys asked of one peer at once; a later walk finds the rest.
+const WANTED_MAX: usize = 4_096;
 /// Keys in one wish.
 const KEYS_PER_FETCH: usize = limits::KEYS_MAX / 2;
 /// Ranges waiting to be fetched from one peer; a later walk finds the rest.
@@ -309,5 +321,5 @@ const RANGES_QUEUED_MAX: usize = 1_024;
 const RANGE_RECORDS_MAX: usize = 512;
 const RANGE_BYTES_MAX: usize = 1024 * 1024;
 /// Wishes that wait for the store; a peer that is not answered asks again later.
-const SERVING_MAX: usize = 256;
-const SERVING_PER_LINK_MAX: usize = 16;
+const SERVING_MAX: usize = 64;
+const SERVING_PER_LINK_MAX: usize = 8;

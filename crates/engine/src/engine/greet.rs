@@ -1,13 +1,13 @@
 //! Links come and go: hello, who stays when two nodes dialled each other, peer exchange.
 
-use std::net::IpAddr;
-
 use wire::{Address, Frame, Goodbye, Hello, Reason, Signed, limits};
 
 use super::{Engine, profile_of};
-use crate::doors::is_public;
 use crate::intake::{Arrival, Source, Spread};
 use crate::links::Greeting;
+use crate::membership::Near;
+use crate::outbox::{When, into_frames};
+use crate::reach::{Reach, reach, reach_of};
 use crate::{Connected, Direction, Effect, Event, LinkId, Now};
 
 impl Engine {
@@ -17,6 +17,16 @@ impl Engine {
             self.doors.answered_otherwise(address);
         }
         self.links.open(connected, now.time());
+        if self.is_outcast(&connected.peer, now) {
+            let why = "it broke the protocol a moment ago";
+            return self.hang_up(
+                connected.link,
+                Reason::Misbehaved,
+                why,
+                self.config.redial_max_ms,
+                now,
+            );
+        }
         if self.stopping || connected.peer == self.me {
             let why = if self.stopping { "the node is stopping" } else { "this is the same node" };
             return self.hang_up(connected.link, Reason::Leaving, why, 0, now);
@@ -35,7 +45,10 @@ impl Engine {
         if let Some(link) = self.links.get_mut(connected.link) {
             link.told = Some(hello.summary);
         }
-        self.outbox.send(connected.link, &Frame::Hello(Box::new(hello)));
+        // Our profile carries a number: the pen is on disk before anybody sees it (DISK-1).
+        self.outbox.batch().author = Some(self.author.clock());
+        let bytes = Frame::Hello(Box::new(hello)).encode().into();
+        self.outbox.effect(When::OnDisk, Effect::Send(connected.link, bytes));
     }
 
     /// Makes somebody of a link (LINK-2), if there is a place for it (MEMBER-8).
@@ -66,7 +79,7 @@ impl Engine {
             if self.loser(other, id, hello.session) == id {
                 return self.hang_up(id, Reason::Duplicate, DUPLICATE, 0, now);
             }
-        } else if self.config.links_max <= self.links.greeted_len() {
+        } else if !self.has_place_for(id) {
             self.hand_out_peers(id);
             return self.hang_up(id, Reason::Busy, "no free place for a link", far_ms, now);
         }
@@ -96,6 +109,15 @@ impl Engine {
         self.summary_heard(id, summary, now);
     }
 
+    /// Inbound links leave room for those we choose ourselves, so that nobody can take all places.
+    fn has_place_for(&self, id: LinkId) -> bool {
+        let inbound = self.links.get(id).is_some_and(|link| link.direction == Direction::Inbound);
+        let reserved = self.config.links_target.min(self.config.links_max / 2);
+        let held = self.links.greeted_len();
+        let by_others = held - self.links.outbound_len();
+        held < self.config.links_max && (!inbound || by_others < self.config.links_max - reserved)
+    }
+
     /// Decides which of two links to one peer goes. Both ends come to the same answer: the link
     /// stays that the smaller id dialled; but one of an earlier run of the peer is dead (MEMBER-5).
     fn loser(&self, old: LinkId, new: LinkId, session: u64) -> LinkId {
@@ -103,7 +125,7 @@ impl Engine {
             return new;
         };
         let same_run = old_link.greeting.as_ref().is_some_and(|it| it.session == session);
-        if !same_run {
+        if !same_run || old_link.direction == new_link.direction {
             return old;
         }
         let keeps = if self.me < old_link.peer { Direction::Outbound } else { Direction::Inbound };
@@ -136,10 +158,9 @@ impl Engine {
         if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
             self.fetching = None;
         }
-        self.serving.retain(|_, serving| serving.link != id);
         if !stood {
             if self.links.of(&link.peer).is_none() {
-                self.membership.unlinked(link.peer, why, wait_ms, now);
+                self.membership.mute(link.peer, link.dialled.as_ref(), why, now);
             }
             return;
         }
@@ -166,8 +187,8 @@ impl Engine {
     pub(super) fn hand_out_peers(&mut self, id: LinkId) {
         let Some(link) = self.links.get(id) else { return };
         let profiles = self.membership.sample(&link.peer, limits::PEERS_MAX);
-        if !profiles.is_empty() {
-            self.outbox.send(id, &Frame::Peers(profiles));
+        for frame in into_frames(profiles, Signed::size, Frame::Peers) {
+            self.outbox.send(id, &frame);
         }
     }
 
@@ -186,23 +207,30 @@ impl Engine {
     fn learn_own_address(&mut self, connected: &Connected, now: Now) {
         let (local, remote) =
             (connected.local_ip.to_canonical(), connected.remote_ip.to_canonical());
-        let near = scope(local) == scope(remote) && !local.is_unspecified();
+        let near = reach_of(local) == reach_of(remote) && !local.is_unspecified();
         let room = self.local_ips.len() < limits::ADDRESSES_MAX;
-        if self.config.door_port.is_none() || !near || !room || !self.local_ips.insert(local) {
+        if !near || !room || !self.local_ips.insert(local) {
+            return;
+        }
+        self.look_around();
+        if self.config.door_port.is_none() {
             return;
         }
         self.profile = self.author.seal(profile_of(&self.config, &self.local_ips), 0, now);
         self.outbox.batch().author = Some(self.author.clock());
         self.spread_own_profile();
     }
-}
 
-/// How far an address reaches: the same machine, the same site, the internet.
-fn scope(ip: IpAddr) -> u8 {
-    match (ip.is_loopback(), is_public(ip)) {
-        (true, _) => 0,
-        (false, false) => 1,
-        (false, true) => 2,
+    /// Learns from our own addresses which networks we live in.
+    pub(super) fn look_around(&mut self) {
+        let told = self.config.public.iter().map(reach);
+        let shown = self.local_ips.iter().map(|ip| reach_of(*ip));
+        let own: Vec<Reach> = told.chain(shown).collect();
+        if !own.is_empty() {
+            let lives = |wanted| own.contains(&wanted);
+            let near = Near { machine: lives(Reach::Machine), site: lives(Reach::Site) };
+            self.membership.set_near(near);
+        }
     }
 }
 

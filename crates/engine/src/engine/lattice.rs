@@ -6,6 +6,7 @@ use wire::lattice::{Door, Envelope, Meaning};
 use wire::{Address, Bridged, Carried, Content, Message, Opened, Summary, limits};
 
 use super::Engine;
+use crate::doors::ip_of;
 use crate::intake::{Arrival, Source, Spread};
 use crate::outbox::When;
 use crate::{DoorAnswer, Effect, Now, TicketId, Unsigned};
@@ -34,43 +35,46 @@ impl Engine {
     /// An unsigned message: a hint, or something to carry where the operator allowed that.
     fn unsigned(&mut self, from: IpAddr, envelope: Envelope, now: Now) -> DoorAnswer {
         self.counters.messages_received += 1;
-        if self.doors.has_seen(&envelope.message_id) {
+        if envelope.meaning == Meaning::Other {
+            return self.relay(envelope, now);
+        }
+        if !self.doors.is_first_hint(&envelope.message_id, now) {
             self.counters.duplicates += 1;
             return DoorAnswer::Duplicate;
         }
         match &envelope.meaning {
             Meaning::Announce { node_id, address } => {
                 // A word is no proof: it enters when it answers at that address under that name.
-                if self.doors.hint(address, Some(node_id.clone()), Some(from), now) {
+                if self.doors.hint(address, Some(node_id.clone()), from, now) {
                     self.outbox.now(Effect::Dial(address.clone()));
                 }
             }
             Meaning::StateUpdate { merkle_root } => {
                 self.doors.claims_root(&envelope.origin_peer, merkle_root);
             }
-            Meaning::Other => return self.relay(envelope, now),
+            Meaning::Other => {}
         }
-        self.doors.saw(&envelope.message_id, now);
         DoorAnswer::Accepted
     }
 
     /// Carries an unsigned message under our signature, marked as unproven (DOOR-3).
     fn relay(&mut self, envelope: Envelope, now: Now) -> DoorAnswer {
-        match self.config.unsigned {
-            Unsigned::Refuse => {
-                self.counters.refused += 1;
-                return DoorAnswer::Unsigned;
-            }
-            Unsigned::Relay => {}
-        }
-        if !self.doors.may_relay(now) {
-            return DoorAnswer::Busy;
-        }
         let bridged = Bridged {
             message_id: envelope.message_id.clone(),
             message_type: envelope.message_type.clone(),
             origin_peer: envelope.origin_peer.clone(),
         };
+        if self.doors.was_carried(&bridged, envelope.payload.as_bytes()) {
+            self.counters.duplicates += 1;
+            return DoorAnswer::Duplicate;
+        }
+        if self.config.unsigned == Unsigned::Refuse {
+            self.counters.refused += 1;
+            return DoorAnswer::Unsigned;
+        }
+        if !self.doors.may_relay(now) {
+            return DoorAnswer::Busy;
+        }
         let topic = format!("lattice/{}", envelope.message_type);
         let mut message = Message::new(topic, envelope.payload.clone());
         message.bridged = Some(bridged);
@@ -78,19 +82,20 @@ impl Engine {
             self.counters.refused += 1;
             return DoorAnswer::Malformed;
         }
-        self.write(vec![(Content::Message(message), RELAYED_LIFE_MS)], now);
-        DoorAnswer::Accepted
+        let written = self.write(vec![(Content::Message(message), RELAYED_LIFE_MS)], now);
+        if written.is_empty() { DoorAnswer::Busy } else { DoorAnswer::Accepted }
     }
 
     pub(super) fn door_found(&mut self, address: &Address, door: &Door, now: Now) {
-        let asked = self.membership.dial_found_door(address);
+        let asked = self.membership.is_asked(address);
+        self.membership.dial_found_door(address);
         if self.doors.found(address, &door.node_id, asked, now) {
             self.counters.discovered += 1;
             self.announce_to(vec![address.clone()], now);
         }
         for peer in &door.peers {
             let own = self.own_addresses().contains(peer);
-            if !own && self.doors.hint(peer, None, None, now) {
+            if !own && self.doors.hint(peer, None, ip_of(address), now) {
                 self.outbox.now(Effect::Dial(peer.clone()));
             }
         }
@@ -121,8 +126,7 @@ impl Engine {
             envelope.seen_by.push(bridged.origin_peer.clone());
             envelope.signed = None;
         }
-        // It will come back from them, and we know it.
-        self.doors.saw(&envelope.message_id, now);
+        self.doors.posted(&envelope.message_id, now);
         let when = if opened.signed.author == self.me { When::OnDisk } else { When::AtOnce };
         let doors = self.doors.choose(self.config.door_fanout, &envelope.seen_by, &mut self.random);
         self.post(when, doors, &envelope);
@@ -153,7 +157,7 @@ impl Engine {
         let nonce = self.random.number().to_be_bytes();
         let parts: [&[u8]; 3] = [self.me.as_bytes(), &nonce, payload.as_bytes()];
         let message_id = wire::Digest::of("trellis-lattice-id-v1", &parts).to_string();
-        self.doors.saw(&message_id, now);
+        self.doors.is_first_hint(&message_id, now);
         Envelope {
             message_id,
             message_type: message_type.to_owned(),

@@ -3,23 +3,26 @@
 use wire::{Carried, Content, NodeId, Opened, Record, RecordId, Refusal, limits};
 
 use super::Engine;
-use crate::intake::{Arrival, Pending, Source, Spread};
+use crate::intake::{Arrival, Joined, Pending, Source, Spread};
 use crate::outbox::When;
 use crate::sets::{Place, Standing};
 use crate::{Accepted, DoorAnswer, Effect, Event, LinkId, Now};
 
 impl Engine {
-    /// Writes records of ours and hands them to all links (GOSSIP-1). They are on disk before
+    /// Writes records of ours, as far as there is room for them, and hands them to all links (GOSSIP-1). They are on disk before
     /// anybody hears of them (DISK-1). The caller has checked labels and sizes.
     pub fn write(&mut self, contents: Vec<(Content, u64)>, now: Now) -> Vec<RecordId> {
         let links = self.links.greeted_ids();
         let (mut ids, mut pushes) = (Vec::new(), Vec::new());
         for (content, life_ms) in contents {
             let opened = self.author.seal(content, life_ms, now);
-            ids.push(opened.id);
             let Some(place) = Place::of(&opened.id, &opened.signed.author, &opened.record) else {
                 continue;
             };
+            if self.sets.standing(&place, &opened) != Standing::New {
+                continue;
+            }
+            ids.push(opened.id);
             let (ttl, hops) = (self.config.ttl, 0);
             let carried = Carried { signed: opened.signed.clone(), ttl, hops };
             self.enter(&place, opened, &carried, None, now);
@@ -67,8 +70,14 @@ impl Engine {
                 return self.refuse(&arrival.opened, arrival.source, Refusal::NoRoom);
             }
         }
-        if self.intake.join(&arrival) {
-            return self.duplicate(arrival.source);
+        match self.intake.join(&arrival) {
+            Joined::Alone => {}
+            Joined::Full => return self.answer(arrival.source, DoorAnswer::Busy, When::AtOnce),
+            Joined::Waits => {
+                // Whoever asked at a door hears the verdict on its copy.
+                self.counters.duplicates += u64::from(matches!(arrival.source, Source::Link(_)));
+                return;
+            }
         }
         let (signed, source) = (arrival.opened.signed.clone(), arrival.source);
         if self.intake.add(arrival, place) {
@@ -96,19 +105,31 @@ impl Engine {
 
     /// Lets a genuine record in. Returns to whom it is pushed on.
     fn admit(&mut self, pending: Pending, now: Now) -> Option<(Carried, Vec<LinkId>)> {
-        let Pending { opened, place, ttl, hops, spread, sources, .. } = pending;
+        let Pending { opened, place, ttl, hops, spread, sources, rivals } = pending;
+        for rival in rivals {
+            self.duplicate(rival.source);
+        }
         let carried = Carried { signed: opened.signed.clone(), ttl, hops };
-        self.author.observe(opened.record.created);
+        if opened.signed.author == self.me {
+            // Written by this key on another day: what we write must be newer.
+            self.author.observe(opened.record.created);
+        }
         let standing = place.as_ref().map(|place| self.sets.standing(place, &opened));
-        let doors = sources.iter().copied();
+        let doors = sources.iter().copied().filter(|it| matches!(it, Source::Door(_)));
         match standing {
-            None => self.learn(&opened, now),
+            None => {
+                if !self.learn(&opened, now) {
+                    return None;
+                }
+            }
             Some(Standing::New) => {
-                doors.for_each(|door| self.answer(door, DoorAnswer::Accepted, When::OnDisk));
+                let answers = [DoorAnswer::Accepted].into_iter();
+                let answers = answers.chain(std::iter::repeat(DoorAnswer::Duplicate));
+                doors.zip(answers).for_each(|(door, it)| self.answer(door, it, When::OnDisk));
                 let from = self.first_link(&sources);
                 let place = place.as_ref()?;
                 self.enter(place, opened, &carried, from, now);
-                self.made_progress(&sources);
+                self.made_progress(&sources, now);
             }
             Some(Standing::Held | Standing::Stale) => {
                 doors.for_each(|door| self.answer(door, DoorAnswer::Duplicate, When::AtOnce));
@@ -134,7 +155,7 @@ impl Engine {
         now: Now,
     ) {
         self.counters.accepted += 1;
-        self.wanted.remove(&place.key);
+        self.links.unwant(&place.key);
         let keep = self.sets.insert(place, &opened);
         let dropped = self.sets.evict();
         let batch = self.outbox.batch();
@@ -154,10 +175,11 @@ impl Engine {
         }
     }
 
-    fn learn(&mut self, opened: &Opened, now: Now) {
+    /// Takes a profile into the book. Says whether it is worth passing on.
+    fn learn(&mut self, opened: &Opened, now: Now) -> bool {
         let author = opened.signed.author;
         let is_new = !self.membership.known().contains_key(&author);
-        let Some((mut row, gone)) = self.membership.learn(opened) else { return };
+        let Some((mut row, gone)) = self.membership.learn(opened) else { return false };
         self.counters.discovered += u64::from(is_new);
         if let Some(link) = self.links.of(&author).and_then(|id| self.links.get(id)) {
             // Its hello came before its profile was checked.
@@ -167,6 +189,7 @@ impl Engine {
         let batch = self.outbox.batch();
         batch.book.push(row);
         batch.book_drop.extend(gone);
+        true
     }
 
     /// Chooses random links that did not send it (GOSSIP-2); it has one hop less (GOSSIP-3).
@@ -185,7 +208,7 @@ impl Engine {
             Carried { signed: self.profile.signed.clone(), ttl: self.config.ttl, hops: 0 };
         let links = self.links.greeted_ids();
         if !links.is_empty() {
-            self.outbox.push(When::AtOnce, vec![(carried, links)]);
+            self.outbox.push(When::OnDisk, vec![(carried, links)]);
         }
     }
 
@@ -236,16 +259,24 @@ impl Engine {
         })
     }
 
-    /// Whether new entries at this many new places would fit, for callers that write.
-    pub fn fits(&self, entries: usize) -> bool {
-        self.sets.fits(entries)
+    /// Says whether entries of ours would fit, for callers that write: only new places count.
+    pub fn fits(&self, contents: &[(Content, u64)]) -> bool {
+        let places = contents.iter().filter_map(|(content, _)| match content {
+            Content::Entry(entry) => Some(Place::of_entry(&self.me, entry)),
+            Content::Message(_) | Content::Profile(_) => None,
+        });
+        self.sets.fits(places.filter(|place| !self.sets.holds(place)).count())
     }
 
-    /// How far our clock is from our peers' median, where that is too far to write: milliseconds
-    /// (CLOCK-1).
+    /// How far the next record of ours would be ahead of our clock, milliseconds.
+    pub fn pen_ahead_ms(&self, now: Now) -> u64 {
+        self.author.time(now).ms().saturating_sub(now.unix_ms)
+    }
+
+    /// How far our clock is from our peers' median, where all of them say that it is too far to
+    /// write: milliseconds (CLOCK-1).
     pub fn clock_off_ms(&self) -> Option<i64> {
-        let skew_ms = self.links.skew_ms()?;
-        (limits::CLOCK_AHEAD_MS_MAX < skew_ms.unsigned_abs()).then_some(skew_ms)
+        self.links.clock_off_ms(limits::CLOCK_AHEAD_MS_MAX)
     }
 
     /// Says whether a record was not already delivered as somebody else's copy of one unsigned
@@ -253,8 +284,6 @@ impl Engine {
     fn is_first_of_bridged(&mut self, record: &Record, now: Now) -> bool {
         let Content::Message(message) = &record.content else { return true };
         let Some(bridged) = &message.bridged else { return true };
-        let first = !self.doors.has_seen(&bridged.message_id);
-        self.doors.saw(&bridged.message_id, now);
-        first
+        self.doors.is_first_copy(bridged, &message.payload, now)
     }
 }

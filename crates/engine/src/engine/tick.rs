@@ -1,10 +1,10 @@
 //! What is due: probes, dials, rotation, comparisons, expiry.
 
-use wire::{Digest, Frame, Ping, Pong, Reason};
+use wire::{Frame, Ping, Pong, Reason};
 
 use super::Engine;
 use super::greet::difference;
-use crate::{Effect, Event, LinkId, Now, Time};
+use crate::{Direction, Effect, Event, LinkId, Now, Time};
 
 impl Engine {
     /// Returns when [`crate::Input::Tick`] is due, on the monotonic clock.
@@ -69,7 +69,6 @@ impl Engine {
         self.outbox.send(id, &Frame::Pong(Pong { nonce, time_ms, summary }));
         if let Some(link) = self.links.get_mut(id) {
             link.skew_ms = Some(difference(ping.time_ms, now.unix_ms));
-            link.peer_links = ping.links;
             link.told = Some(summary);
         }
         self.summary_heard(id, ping.summary, now);
@@ -142,8 +141,10 @@ impl Engine {
 
     /// How many more links to known nodes we want to open.
     fn links_short(&self) -> usize {
-        let held = self.links.greeted_len() + self.membership.dials_len();
-        self.config.links_target.saturating_sub(held)
+        let (target, dials) = (self.config.links_target, self.membership.dials_len());
+        let short = target.saturating_sub(self.links.greeted_len() + dials);
+        // At least half are of our own choosing.
+        short.max((target / 2).saturating_sub(self.links.outbound_len() + dials))
     }
 
     fn dials_open(&self) -> usize {
@@ -151,7 +152,7 @@ impl Engine {
     }
 
     /// Gives one link to somebody else now and then, so that healed partitions meet; and closes
-    /// one where both ends have more than they want, so that no node becomes a hub.
+    /// some where there are more than we want, so that no node becomes a hub.
     fn rotate(&mut self, now: Now) {
         let target = self.config.links_target;
         if self.links.greeted_len() < target {
@@ -162,10 +163,17 @@ impl Engine {
         {
             self.outbox.now(Effect::Dial(address));
         }
-        let excess = self.links.greeted_len().saturating_sub(target);
-        let rich = self.links.greeted().filter(|(_, link)| target <= link.peer_links as usize);
-        let rich: Vec<LinkId> = rich.map(|(id, _)| id).collect();
-        for id in self.random.pick(rich, excess.div_ceil(4)) {
+        // Those that others chose go first, whatever they say of themselves.
+        let excess = self.links.greeted_len().saturating_sub(target).div_ceil(4);
+        let of = |wanted: Direction| {
+            let links = self.links.greeted().filter(|(_, link)| link.direction == wanted);
+            links.map(|(id, _)| id).collect::<Vec<LinkId>>()
+        };
+        let (inbound, outbound) = (of(Direction::Inbound), of(Direction::Outbound));
+        let more = excess.saturating_sub(inbound.len());
+        let mut gone = self.random.pick(inbound, excess);
+        gone.extend(self.random.pick(outbound, more));
+        for id in gone {
             let wait_ms = self.config.rotate_ms;
             self.hang_up(id, Reason::Rotated, "the place goes to another peer", wait_ms, now);
         }
@@ -180,8 +188,10 @@ impl Engine {
 
     fn give_up_fetching(&mut self, now: Now) {
         let late = |heard: Time| heard.0 + FETCH_MS <= now.mono_ms;
-        if self.fetching.as_ref().is_some_and(|fetching| late(fetching.heard)) {
-            self.fetching = None;
+        let Some(fetching) = self.fetching.take_if(|fetching| late(fetching.heard)) else { return };
+        // Others first.
+        if let Some(link) = self.links.get_mut(fetching.link) {
+            link.walk.tried(now.time(), self.config.heartbeat_ms, self.config.heartbeat_ms);
         }
     }
 
@@ -194,15 +204,7 @@ impl Engine {
             self.mark_changed(now);
             self.outbox.batch().drop.extend(dropped);
         }
-        let old: Vec<Digest> = self
-            .wanted
-            .iter()
-            .filter(|(_, at)| at.0 + SWEEP_MS <= now.mono_ms)
-            .map(|(key, _)| *key)
-            .collect();
-        old.iter().for_each(|key| {
-            self.wanted.remove(key);
-        });
+        self.outcasts.retain(|_, until| now.time() < *until);
     }
 
     fn ask_for_peers(&mut self) {

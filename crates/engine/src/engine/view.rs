@@ -114,15 +114,16 @@ impl Engine {
     }
 
     fn node_status(&self, node: NodeId, known: &Known, now: Now) -> PeerStatus {
-        let dialling = known.address().is_some_and(|it| self.membership.is_dialling(it));
+        let address = known.address(self.membership.near());
+        let dialling = address.is_some_and(|it| self.membership.is_dialling(it));
         let state = match (dialling, known.retry.failures) {
             (true, _) => PeerState::Connecting,
             (false, 0) => PeerState::Known,
             (false, _) => PeerState::Unreachable,
         };
-        let next_dial_ms = known.address().map(|_| known.retry.at.0.saturating_sub(now.mono_ms));
+        let next_dial_ms = address.map(|_| known.retry.at.0.saturating_sub(now.mono_ms));
         let why = match &known.retry.why {
-            None if known.address().is_none() => Some("has no address: it dials us".to_owned()),
+            None if address.is_none() => Some("has no address: it dials us".to_owned()),
             why => why.clone(),
         };
         let status = PeerStatus {

@@ -70,9 +70,9 @@ impl Lab {
                             batch.iter().map(|(id, it)| (*id, it.verify(&NETWORK))).collect();
                         queue.push(Input::Verified(verdicts));
                     }
-                    Effect::Load(ticket, ids) => {
-                        let records = ids.iter().filter_map(|id| self.kept.get(id).cloned());
-                        queue.push(Input::Loaded(*ticket, records.collect()));
+                    Effect::Load(ticket, ids, bytes_max) => {
+                        let records = load(&self.kept, ids, *bytes_max);
+                        queue.push(Input::Loaded(*ticket, records));
                     }
                     Effect::Persist(batch) => self.keep(batch),
                     _ => {}
@@ -152,6 +152,18 @@ impl Lab {
     pub(super) fn messages(&self) -> u64 {
         self.engine.status().messages.count
     }
+}
+
+/// What a store answers.
+pub(super) fn load(kept: &BTreeMap<RecordId, Signed>, ids: &[RecordId], max: usize) -> Vec<Signed> {
+    let mut bytes = 0;
+    let records = ids.iter().filter_map(|id| kept.get(id).cloned());
+    let fits = records.take_while(|signed| {
+        let wanted = bytes < max;
+        bytes += signed.size();
+        wanted
+    });
+    fits.collect()
 }
 
 /// Signs a record as somebody.

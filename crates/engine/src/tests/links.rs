@@ -88,7 +88,7 @@ fn a_restarted_peer_takes_the_place_of_its_dead_link() {
 #[test]
 fn one_link_too_many_is_told_so_and_gets_others_to_try() {
     // MEMBER-8
-    let mut lab = Lab::with(Config { links_max: 3, ..config() });
+    let mut lab = Lab::with(Config { links_max: 6, ..config() });
     for number in 1..=3 {
         lab.link(&puppet(number));
     }

@@ -98,7 +98,12 @@ fn more_entries_than_fit_are_refused() {
         lab.push(link, &entry(&puppet(7), START_MS, name, "1"), 3);
     }
     assert_eq!(lab.root().count, 2);
-    assert!(!lab.engine.fits(1));
+    let entry_of = |name: &str| {
+        let value = Some(Bytes::from_static(b"1"));
+        let entry = Entry { collection: "c".to_owned(), name: name.to_owned(), value };
+        vec![(Content::Entry(entry), 0)]
+    };
+    assert!(!lab.engine.fits(&entry_of("ours")));
     // A newer version of one that is there still enters.
     let newer = entry(&puppet(7), START_MS + 1, "a", "2");
     assert_eq!(accepted(&lab.push(link, &newer, 3)).len(), 1);

@@ -89,9 +89,9 @@ impl Pair {
                     self.sides[side].kept.extend(kept);
                     continue;
                 }
-                Effect::Load(ticket, ids) => {
+                Effect::Load(ticket, ids, bytes_max) => {
                     let kept = &self.sides[side].kept;
-                    let records = ids.iter().filter_map(|id| kept.get(id).cloned()).collect();
+                    let records = load(kept, &ids, bytes_max);
                     (side, Input::Loaded(ticket, records))
                 }
                 _ => continue,
@@ -190,7 +190,7 @@ fn sets_in_motion_are_not_compared() {
     // WALK-2
     let mut lab = Lab::new();
     let link = lab.link(&puppet(1));
-    lab.pass(1_000);
+    lab.pass(500);
     lab.push(link, &entry(&puppet(7), START_MS, "n", "1"), 0);
     let other = Summary { answer_wanted: true, ..Summary::default() };
     let effects = lab.say(link, &Frame::Summary(other));

@@ -60,7 +60,7 @@ fn compare(one: &dyn Store, other: &dyn Store) {
     let (snapshot, theirs) = (one.load().unwrap(), other.load().unwrap());
     assert_eq!(snapshot, theirs);
     let ids: Vec<_> = snapshot.items.iter().map(|it| it.id).collect();
-    assert_eq!(one.records(&ids).unwrap(), other.records(&ids).unwrap());
+    assert_eq!(one.records(&ids, usize::MAX).unwrap(), other.records(&ids, usize::MAX).unwrap());
     let (one, other) = (one.reader(), other.reader());
     for mut query in queries() {
         loop {

@@ -40,7 +40,7 @@ fn query(collection: Option<&str>, prefix: &str, limit: usize) -> Query {
 fn an_empty_store_wakes_up_with_nothing() {
     check(|store| {
         assert_eq!(store.load().unwrap(), Snapshot::default());
-        assert_eq!(store.records(&[network()]).unwrap(), vec![]);
+        assert_eq!(store.records(&[network()], usize::MAX).unwrap(), vec![]);
         assert_eq!(store.reader().record(&network()).unwrap(), None);
         assert_eq!(store.reader().entry("c", "n", None).unwrap(), None);
         assert_eq!(names(&*store.reader(), &query(None, "", 10)), [""; 0]);
@@ -57,7 +57,10 @@ fn what_is_kept_is_there_with_its_bytes() {
         assert_eq!(places, [(Set::State, a.key, a.id), (Set::Messages, b.key, b.id)]);
         assert_eq!((items[1].created, items[1].expires_ms), (Hlc(20), 21));
         let asked = [b.id, network(), a.id];
-        assert_eq!(store.records(&asked).unwrap(), [b.signed.clone(), a.signed.clone()]);
+        assert_eq!(
+            store.records(&asked, usize::MAX).unwrap(),
+            [b.signed.clone(), a.signed.clone()]
+        );
         assert_eq!(store.reader().record(&b.id).unwrap(), Some(b.signed));
     });
 }
@@ -69,7 +72,10 @@ fn a_newer_record_takes_the_place_and_the_old_bytes_go() {
         let new = replacing(&old, entry("c", "a", 1, 11, "2"));
         store.apply(&[keeps(vec![old.clone()])]).unwrap();
         store.apply(&[keeps(vec![new.clone()])]).unwrap();
-        assert_eq!(store.records(&ids(&[&old, &new])).unwrap(), std::slice::from_ref(&new.signed));
+        assert_eq!(
+            store.records(&ids(&[&old, &new]), usize::MAX).unwrap(),
+            std::slice::from_ref(&new.signed)
+        );
         assert_eq!(store.load().unwrap().items.len(), 1);
         let named = store.reader().entry("c", "a", None).unwrap().unwrap();
         assert_eq!((named.found.id, named.others), (new.id, 0));
@@ -81,7 +87,7 @@ fn the_old_bytes_go_even_if_the_caller_does_not_name_them() {
     check(|store| {
         let (old, new) = (entry("c", "a", 1, 10, "1"), entry("c", "a", 1, 11, "2"));
         store.apply(&[keeps(vec![old.clone(), new.clone()])]).unwrap();
-        assert_eq!(store.records(&ids(&[&old, &new])).unwrap(), [new.signed]);
+        assert_eq!(store.records(&ids(&[&old, &new]), usize::MAX).unwrap(), [new.signed]);
     });
 }
 
@@ -92,7 +98,7 @@ fn the_same_record_twice_is_there_once() {
         let twice = vec![a.clone(), replacing(&a, a.clone())];
         store.apply(&[keeps(twice), keeps(vec![a.clone()])]).unwrap();
         assert_eq!(store.load().unwrap().items.len(), 1);
-        assert_eq!(store.records(&ids(&[&a])).unwrap(), [a.signed]);
+        assert_eq!(store.records(&ids(&[&a]), usize::MAX).unwrap(), [a.signed]);
     });
 }
 
@@ -115,7 +121,7 @@ fn a_record_kept_and_dropped_in_one_batch_is_gone() {
         let drop = vec![gone(&a)];
         store.apply(&[Batch { keep: vec![a.clone()], drop, ..Batch::default() }]).unwrap();
         assert_eq!(store.load().unwrap(), Snapshot::default());
-        assert_eq!(store.records(&ids(&[&a])).unwrap(), vec![]);
+        assert_eq!(store.records(&ids(&[&a]), usize::MAX).unwrap(), vec![]);
         assert_eq!(names(&*store.reader(), &query(None, "", 10)), [""; 0]);
     });
 }
