@@ -5,18 +5,17 @@
 //! a live door.
 
 mod bucket;
-mod memory;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use wire::{Address, Bridged, Digest};
 
+use crate::memory::Memory;
 use crate::random::Random;
 use crate::reach::{Reach, reach, reach_of};
 use crate::{Config, Now, Time};
 use bucket::{Bucket, Buckets};
-use memory::Memory;
 
 #[derive(Debug)]
 pub(crate) struct Doors {

@@ -11,6 +11,7 @@ mod event;
 mod intake;
 mod links;
 mod membership;
+mod memory;
 mod outbox;
 mod random;
 mod reach;

@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::{Address, Content, Hlc, NodeId, Opened, Signed};
+use wire::{Address, Content, Hlc, NodeId, Opened, RecordId, Signed};
 
+use crate::memory::Memory;
 use crate::random::Random;
 use crate::reach::{Reach, reach};
 use crate::{BookRow, Config, Now, Time};
@@ -19,8 +20,9 @@ pub(crate) struct Membership {
     bootstrap: BTreeMap<Address, Bootstrap>,
     /// Who is linked, in the book or not.
     linked: BTreeSet<NodeId>,
-    /// Profiles there was no room for, so that they are not checked and passed on again.
-    declined: BTreeMap<NodeId, Hlc>,
+    /// Profiles there was no room for, or no longer, so that they are not checked and passed on
+    /// again when another copy comes.
+    declined: Memory,
     /// Which addresses that are not of the internet we may dial because we live there too.
     near: Near,
     /// Dials under way, and for whom.
@@ -43,6 +45,7 @@ pub(crate) struct Near {
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) profile: Signed,
+    id: RecordId,
     pub(crate) created: Hlc,
     pub(crate) agent: String,
     pub(crate) addresses: Vec<Address>,
@@ -82,7 +85,7 @@ impl Membership {
             known: BTreeMap::new(),
             bootstrap: BTreeMap::new(),
             linked: BTreeSet::new(),
-            declined: BTreeMap::new(),
+            declined: Memory::default(),
             near: Near { machine: true, site: true },
             dials: BTreeMap::new(),
             redial_ms: config.redial_ms,
@@ -132,30 +135,32 @@ impl Membership {
     }
 
     /// Says whether a profile is newer than the one we have.
-    pub(crate) fn is_news(&self, author: &NodeId, created: Hlc) -> bool {
+    pub(crate) fn is_news(&self, opened: &Opened) -> bool {
+        let author = &opened.signed.author;
         let have = self.known.get(author).map(|known| known.created);
-        let have = have.or(self.declined.get(author).copied());
-        *author != self.me && have.is_none_or(|have| have < created)
+        let newer = have.is_none_or(|have| have < opened.record.created);
+        *author != self.me && newer && !self.declined.has(&opened.id)
     }
 
     /// Takes a verified profile in, if it is news (MEMBER-2). Returns the row to write and the node that made room for it.
-    pub(crate) fn learn(&mut self, opened: &Opened) -> Option<(BookRow, Option<NodeId>)> {
+    pub(crate) fn learn(&mut self, opened: &Opened, now: Now) -> Option<(BookRow, Option<NodeId>)> {
         let author = opened.signed.author;
-        if !self.is_news(&author, opened.record.created) {
+        if !self.is_news(opened) {
             return None;
         }
         let mut new = Known::of(opened, None, 0)?;
         let mut gone = None;
         if let Some(old) = self.known.get_mut(&author) {
+            self.declined.add(old.id, now);
             new.heard_ms = old.heard_ms;
             new.reached = old.reached.take().filter(|at| new.addresses.contains(at));
             if new.addresses == old.addresses {
                 new.retry = std::mem::take(&mut old.retry);
             }
         } else if self.book_max <= self.known.len() {
-            gone = self.make_room();
+            gone = self.make_room(now);
             if gone.is_none() {
-                self.decline(author, opened.record.created);
+                self.declined.add(opened.id, now);
                 return None;
             }
         }
@@ -347,21 +352,15 @@ impl Membership {
         })
     }
 
-    fn make_room(&mut self) -> Option<NodeId> {
+    fn make_room(&mut self, now: Now) -> Option<NodeId> {
         let others = self.known.iter();
         let others =
             others.filter(|(node, it)| it.reached.is_none() && !self.linked.contains(*node));
         let least = others.min_by_key(|(_, it)| (it.heard_ms, u32::MAX - it.retry.failures));
         let gone = *least?.0;
-        self.known.remove(&gone);
+        let row = self.known.remove(&gone)?;
+        self.declined.add(row.id, now);
         Some(gone)
-    }
-
-    fn decline(&mut self, author: NodeId, created: Hlc) {
-        if self.book_max <= self.declined.len() {
-            self.declined.pop_first();
-        }
-        self.declined.insert(author, created);
     }
 
     fn row(&self, node: &NodeId) -> Option<BookRow> {
@@ -376,6 +375,7 @@ impl Known {
         let Content::Profile(profile) = &opened.record.content else { return None };
         Some(Self {
             profile: opened.signed.clone(),
+            id: opened.id,
             created: opened.record.created,
             agent: profile.agent.clone(),
             addresses: profile.addresses.clone(),

@@ -11,6 +11,21 @@ use wire::RecordId;
 pub(crate) struct Delivered {
     reported: BTreeSet<RecordId>,
     verified: BTreeSet<RecordId>,
+    /// The second we are in, and how many steps were made in it.
+    second: (u64, u64),
+}
+
+impl Delivered {
+    /// No node of these stories has reason to make so many steps in one second: it would spin.
+    fn count_step(&mut self, now: Now) -> Result<(), String> {
+        let second = now.mono_ms / 1_000;
+        let steps = if self.second.0 == second { self.second.1 + 1 } else { 1 };
+        self.second = (second, steps);
+        if steps <= STEPS_PER_SECOND_MAX {
+            return Ok(());
+        }
+        Err(format!("more than {STEPS_PER_SECOND_MAX} steps in one second"))
+    }
 }
 
 /// Checks one step. The text of an error names the invariant that broke.
@@ -42,6 +57,7 @@ pub(crate) fn check_step(
     if let Some((_, what)) = waiting {
         return Err(format!("a tick left {what} due: the loop would spin"));
     }
+    delivered.count_step(now)?;
     let config = node.engine().config();
     let links = node.engine().links_len();
     if config.links_max < links {
@@ -53,3 +69,5 @@ pub(crate) fn check_step(
     }
     Ok(())
 }
+
+const STEPS_PER_SECOND_MAX: u64 = 5_000;

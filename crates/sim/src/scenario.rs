@@ -17,6 +17,7 @@ pub struct Scenario {
     /// How many nodes take part unless somebody says otherwise.
     pub nodes: usize,
     play: fn(&mut World, usize) -> Result<u64, String>,
+    tune: fn(&mut engine::Config),
     weather: Weather,
 }
 
@@ -47,6 +48,7 @@ impl Scenario {
             about: "a small network without faults",
             nodes: 20,
             play: quiet,
+            tune: as_it_is,
             weather: Weather { loss_per_mille: 0, ..WAN },
         },
         Self {
@@ -54,6 +56,7 @@ impl Scenario {
             about: "two halves that cannot hear each other for two minutes, writes on both sides",
             nodes: 6,
             play: partition,
+            tune: as_it_is,
             weather: Weather { loss_per_mille: 0, ..WAN },
         },
         Self {
@@ -61,6 +64,23 @@ impl Scenario {
             about: "5 % of frames lost, a fifth of the nodes crash and come back while all write",
             nodes: 300,
             play: churn,
+            tune: as_it_is,
+            weather: Weather { loss_per_mille: 50, ..WAN },
+        },
+        Self {
+            name: "steady",
+            about: "everybody writes all the time while newcomers join and must catch up meanwhile",
+            nodes: 20,
+            play: steady,
+            tune: as_it_is,
+            weather: Weather { loss_per_mille: 0, ..WAN },
+        },
+        Self {
+            name: "cramped",
+            about: "churn in a network whose books, intakes and links are all too small for it",
+            nodes: 60,
+            play: churn,
+            tune: cramped,
             weather: Weather { loss_per_mille: 50, ..WAN },
         },
         Self {
@@ -68,6 +88,7 @@ impl Scenario {
             about: "everybody starts before the only node they know of",
             nodes: 8,
             play: bootstrap_late,
+            tune: as_it_is,
             weather: Weather { loss_per_mille: 0, ..WAN },
         },
     ];
@@ -79,7 +100,9 @@ impl Scenario {
 
     /// Plays it. An error names the seed and the invariant that broke.
     pub fn run(&self, seed: u64, nodes: usize) -> Result<Outcome, String> {
-        let config = Config::new(engine::Config::server(NETWORK));
+        let mut engine = engine::Config::server(NETWORK);
+        (self.tune)(&mut engine);
+        let config = Config::new(engine);
         let mut world = World::new(seed, nodes, &config, self.weather);
         let named = |error| format!("{} with seed {seed} and {nodes} nodes: {error}", self.name);
         let agreed_in_ms = (self.play)(&mut world, nodes).map_err(named)?;
@@ -145,6 +168,47 @@ fn churn(world: &mut World, nodes: usize) -> Result<u64, String> {
     }
     down.drain(..).for_each(|node| world.start(node));
     world.run_until_equal(300_000)
+}
+
+/// Nodes join one by one while all write ten times a second; each must hold what was written before
+/// it came, although nothing is ever quiet.
+fn steady(world: &mut World, nodes: usize) -> Result<u64, String> {
+    start_all(world, nodes / 2, 50)?;
+    for node in nodes / 2..nodes {
+        for round in 0..20 {
+            let writer = world.draw(node);
+            put(world, writer, &format!("steady-{node}-{round}"), 1)?;
+            world.run(100)?;
+        }
+        world.start(node);
+    }
+    for round in 0..100 {
+        let writer = world.draw(nodes);
+        put(world, writer, &format!("late-{round}"), 1)?;
+        world.run(100)?;
+    }
+    // Ten seconds of traffic later the last newcomer lacks at most what is on its way.
+    let missing = world.missing();
+    if nodes < missing.len() {
+        let behind: std::collections::BTreeMap<usize, usize> =
+            missing.iter().fold(Default::default(), |mut all, (host, _)| {
+                *all.entry(*host).or_default() += 1;
+                all
+            });
+        return Err(format!("records still missing under steady traffic: {behind:?}"));
+    }
+    world.run_until_equal(10_000)
+}
+
+fn as_it_is(_: &mut engine::Config) {}
+
+fn cramped(config: &mut engine::Config) {
+    config.book_max = 12;
+    config.links_target = 5;
+    config.links_max = 9;
+    config.pending_max = 16;
+    config.dials_max = 2;
+    config.rotate_ms = 20_000;
 }
 
 fn bootstrap_late(world: &mut World, nodes: usize) -> Result<u64, String> {

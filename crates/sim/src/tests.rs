@@ -28,6 +28,17 @@ fn loss_and_churn_lose_nothing() {
 }
 
 #[test]
+fn newcomers_catch_up_under_steady_traffic() {
+    // WALK-2
+    check("steady", 20, 0..3);
+}
+
+#[test]
+fn what_is_too_small_only_costs_time() {
+    check("cramped", 60, 0..2);
+}
+
+#[test]
 fn a_node_joins_when_its_bootstrap_appears() {
     check("bootstrap-late", 8, 0..3);
 }

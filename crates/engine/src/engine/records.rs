@@ -60,7 +60,7 @@ impl Engine {
         let place = Place::of(&id, &author, record);
         let standing = match &place {
             Some(place) => self.sets.standing(place, &arrival.opened),
-            None if self.membership.is_news(&author, record.created) => Standing::New,
+            None if self.membership.is_news(&arrival.opened) => Standing::New,
             None => Standing::Held,
         };
         match standing {
@@ -179,7 +179,7 @@ impl Engine {
     fn learn(&mut self, opened: &Opened, now: Now) -> bool {
         let author = opened.signed.author;
         let is_new = !self.membership.known().contains_key(&author);
-        let Some((mut row, gone)) = self.membership.learn(opened) else { return false };
+        let Some((mut row, gone)) = self.membership.learn(opened, now) else { return false };
         self.counters.discovered += u64::from(is_new);
         if let Some(link) = self.links.of(&author).and_then(|id| self.links.get(id)) {
             // Its hello came before its profile was checked.

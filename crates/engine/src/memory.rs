@@ -7,18 +7,18 @@ use wire::Digest;
 use crate::{Now, Time};
 
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     seen: BTreeMap<Digest, Time>,
     order: VecDeque<Digest>,
 }
 
 impl Memory {
-    pub(super) fn has(&self, key: &Digest) -> bool {
+    pub(crate) fn has(&self, key: &Digest) -> bool {
         self.seen.contains_key(key)
     }
 
     /// Remembers a key. Says whether it is new.
-    pub(super) fn add(&mut self, key: Digest, now: Now) -> bool {
+    pub(crate) fn add(&mut self, key: Digest, now: Now) -> bool {
         if self.seen.insert(key, now.time()).is_some() {
             return false;
         }
@@ -36,5 +36,5 @@ impl Memory {
 }
 
 const SEEN_MAX: usize = 10_000;
-/// Design A's 300 s.
+/// As long as design A remembers.
 const SEEN_MS: u64 = 300_000;
