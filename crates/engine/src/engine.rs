@@ -50,6 +50,8 @@ pub struct Engine {
     outcasts: BTreeMap<NodeId, Time>,
     serving: BTreeMap<TicketId, Serving>,
     tickets: u64,
+    /// Answered when the number of our profile is on disk; until then nobody is told who we are.
+    pen_ticket: Option<TicketId>,
     changed: Option<Changed>,
     reported_root: Digest,
     outbox: Outbox,
@@ -134,6 +136,7 @@ impl Engine {
             outcasts: BTreeMap::new(),
             serving: BTreeMap::new(),
             tickets: 0,
+            pen_ticket: None,
             changed: None,
             reported_root,
             outbox: Outbox::default(),
@@ -143,6 +146,7 @@ impl Engine {
             config,
         };
         engine.look_around();
+        engine.secure_pen();
         engine
     }
 
@@ -157,6 +161,7 @@ impl Engine {
             Input::DoorPushed(address, result) => self.doors.pushed(&address, &result, now),
             Input::Frame(link, bytes) => self.frame(link, &bytes, now),
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
+            Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
             Input::Loaded(ticket, records) => self.loaded(ticket, records),
             Input::Tick => self.tick(now),
             Input::Verified(verdicts) => self.verified(verdicts, now),

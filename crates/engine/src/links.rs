@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Address, Digest, NodeId, Summary};
+use wire::{Address, Digest, Hello, NodeId, Summary};
 
 use crate::{Connected, Direction, LinkId, Time};
 
@@ -16,6 +16,9 @@ pub(crate) struct Link {
     pub(crate) heard: Time,
     /// Set by the peer's hello; a link without it is only counted.
     pub(crate) greeting: Option<Greeting>,
+    /// Whether we have said hello, and the peer's if it came before that.
+    pub(crate) introduced: bool,
+    pub(crate) early: Option<Box<Hello>>,
     /// Answer outstanding: nonce, when asked first.
     pub(crate) probe: Option<(u64, Time)>,
     pub(crate) suspect: bool,
@@ -79,6 +82,8 @@ impl Links {
             opened: now,
             heard: now,
             greeting: None,
+            introduced: false,
+            early: None,
             probe: None,
             suspect: false,
             ping_at: now,

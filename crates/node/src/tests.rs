@@ -17,7 +17,15 @@ fn node_with(change: impl Fn(&mut engine::Config)) -> Node {
     let mut engine = engine::Config::server(NETWORK);
     change(&mut engine);
     let identity = Identity::from_seed([1; 32]);
-    Node::new(Config::new(engine), identity, Snapshot::default(), [2; 32], NOW)
+    let mut node = Node::new(Config::new(engine), identity, Snapshot::default(), [2; 32], NOW);
+    // It writes down on waking up that it is awake.
+    let woken = node.handle(Input::Net(engine::Input::Tick), NOW);
+    for effect in woken {
+        if let Effect::Net(engine::Effect::Load(ticket, ..)) = effect {
+            node.handle(Input::Net(engine::Input::Loaded(ticket, Vec::new())), NOW);
+        }
+    }
+    node
 }
 
 fn ask(node: &mut Node, command: Command) -> (Answer, Vec<Effect>) {

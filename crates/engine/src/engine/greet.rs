@@ -32,6 +32,30 @@ impl Engine {
             return self.hang_up(connected.link, Reason::Leaving, why, 0, now);
         }
         self.learn_own_address(connected, now);
+        self.introduce(connected.link, now);
+    }
+
+    /// Waits until the number of our profile is on disk before anybody sees it (DISK-1).
+    pub(super) fn secure_pen(&mut self) {
+        let ticket = self.ticket();
+        self.outbox.batch().author = Some(self.author.clock());
+        // A wish for nothing is answered when everything before it is written.
+        self.outbox.effect(When::OnDisk, Effect::Load(ticket, Vec::new(), 0));
+        self.pen_ticket = Some(ticket);
+    }
+
+    pub(super) fn pen_secured(&mut self, now: Now) {
+        self.pen_ticket = None;
+        let waiting: Vec<LinkId> =
+            self.links.all().filter(|(_, link)| !link.introduced).map(|(id, _)| id).collect();
+        waiting.into_iter().for_each(|id| self.introduce(id, now));
+    }
+
+    /// Says who we are, as the first word on a link.
+    fn introduce(&mut self, id: LinkId, now: Now) {
+        if self.pen_ticket.is_some() {
+            return;
+        }
         let hello = Hello {
             version: wire::PROTOCOL_VERSION,
             network: self.config.network,
@@ -42,18 +66,24 @@ impl Engine {
             profile: self.profile.signed.clone(),
             summary: self.sets.summary(),
         };
-        if let Some(link) = self.links.get_mut(connected.link) {
-            link.told = Some(hello.summary);
+        let Some(link) = self.links.get_mut(id) else { return };
+        link.told = Some(hello.summary);
+        link.introduced = true;
+        let early = link.early.take();
+        self.outbox.send(id, &Frame::Hello(Box::new(hello)));
+        if let Some(early) = early {
+            self.hello(id, *early, now);
         }
-        // Our profile carries a number: the pen is on disk before anybody sees it (DISK-1).
-        self.outbox.batch().author = Some(self.author.clock());
-        let bytes = Frame::Hello(Box::new(hello)).encode().into();
-        self.outbox.effect(When::OnDisk, Effect::Send(connected.link, bytes));
     }
 
     /// Makes somebody of a link (LINK-2), if there is a place for it (MEMBER-8).
     pub(super) fn hello(&mut self, id: LinkId, hello: Hello, now: Now) {
         let Some(link) = self.links.get_mut(id) else { return };
+        if !link.introduced {
+            // Ours has to be the first word from here.
+            link.early = Some(Box::new(hello));
+            return;
+        }
         let peer = link.peer;
         if link.greeting.is_some() || hello.profile.author != peer {
             return self.fault(id, "a hello that is not its own", now);
@@ -217,7 +247,7 @@ impl Engine {
             return;
         }
         self.profile = self.author.seal(profile_of(&self.config, &self.local_ips), 0, now);
-        self.outbox.batch().author = Some(self.author.clock());
+        self.secure_pen();
         self.spread_own_profile();
     }
 

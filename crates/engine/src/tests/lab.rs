@@ -24,6 +24,8 @@ pub(super) struct Lab {
     pub(super) effects: Vec<Effect>,
     /// Whether signature checks are answered at once.
     pub(super) verifies: bool,
+    /// Whether the store answers at once.
+    pub(super) loads: bool,
     kept: BTreeMap<RecordId, Signed>,
     links: u64,
 }
@@ -54,7 +56,7 @@ impl Lab {
         let now = Now { mono_ms: 1_000, unix_ms: START_MS };
         let engine = Engine::new(config, me(), kept, [3; 32], now);
         let (effects, kept) = (Vec::new(), BTreeMap::new());
-        Self { engine, now, effects, verifies: true, kept, links: 0 }
+        Self { engine, now, effects, verifies: true, loads: true, kept, links: 0 }
     }
 
     /// Feeds one input, plays store and verifier, and returns what that caused.
@@ -70,7 +72,7 @@ impl Lab {
                             batch.iter().map(|(id, it)| (*id, it.verify(&NETWORK))).collect();
                         queue.push(Input::Verified(verdicts));
                     }
-                    Effect::Load(ticket, ids, bytes_max) => {
+                    Effect::Load(ticket, ids, bytes_max) if self.loads => {
                         let records = load(&self.kept, ids, *bytes_max);
                         queue.push(Input::Loaded(*ticket, records));
                     }

@@ -19,6 +19,25 @@ fn a_hello_makes_a_link() {
 }
 
 #[test]
+fn our_hello_is_the_first_word_and_waits_for_the_disk() {
+    // DISK-1, LINK-2
+    let mut lab = Lab::new();
+    lab.loads = false;
+    let link = lab.connect(&puppet(1), Direction::Inbound);
+    let hello = lab.hello_of(&puppet(1), 1);
+    lab.say(link, &Frame::Hello(Box::new(hello)));
+    lab.pass(1_000);
+    assert!(sent(&lab.effects, link).is_empty());
+    let ticket = lab.effects.iter().find_map(|it| match it {
+        Effect::Load(ticket, ids, _) if ids.is_empty() => Some(*ticket),
+        _ => None,
+    });
+    let effects = lab.input(Input::Loaded(ticket.unwrap(), Vec::new()));
+    assert!(matches!(sent(&effects, link)[0], Frame::Hello(_)));
+    assert_eq!(lab.engine.links_len(), 1, "the hello that came early was kept");
+}
+
+#[test]
 fn before_the_hello_nothing_is_heard() {
     let mut lab = Lab::new();
     let link = lab.connect(&puppet(1), Direction::Inbound);
