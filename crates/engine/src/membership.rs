@@ -49,6 +49,8 @@ pub(crate) struct Known {
     pub(crate) created: Hlc,
     pub(crate) agent: String,
     pub(crate) addresses: Vec<Address>,
+    /// How far each of them reaches; parsed once, asked often.
+    reaches: Vec<Reach>,
     pub(crate) reached: Option<Address>,
     pub(crate) heard_ms: u64,
     pub(crate) retry: Retry,
@@ -379,6 +381,7 @@ impl Known {
             created: opened.record.created,
             agent: profile.agent.clone(),
             addresses: profile.addresses.clone(),
+            reaches: profile.addresses.iter().map(reach).collect(),
             reached,
             heard_ms,
             retry: Retry::default(),
@@ -388,7 +391,8 @@ impl Known {
     /// Returns the address to try: where we last reached it, then all in turn. What a profile says
     /// of private networks is tried only by those who live there.
     pub(crate) fn address(&self, near: Near) -> Option<&Address> {
-        let told = self.addresses.iter().filter(|address| near.may_dial(address));
+        let told = self.addresses.iter().zip(&self.reaches);
+        let told = told.filter(|(_, reach)| near.may_dial(**reach)).map(|(address, _)| address);
         let count = told.clone().count() + usize::from(self.reached.is_some());
         let turn = usize::try_from(self.retry.failures).unwrap_or(usize::MAX);
         self.reached.iter().chain(told).nth(turn.checked_rem(count)?)
@@ -396,8 +400,8 @@ impl Known {
 }
 
 impl Near {
-    fn may_dial(self, address: &Address) -> bool {
-        match reach(address) {
+    fn may_dial(self, reach: Reach) -> bool {
+        match reach {
             Reach::Internet => true,
             Reach::Machine => self.machine,
             Reach::Site => self.site,
