@@ -1,66 +1,71 @@
 //! What hostile peers and strangers tried on us. Each of these once worked.
 
+use bytes::Bytes;
+use wire::lattice::{Door, Envelope, Meaning};
+use wire::{
+    Address, Bridged, Compare, Content, Digest, Fetch, Frame, Hlc, Identity, Item, Message, Ping,
+    Range, Records, Set, SetSummary, Signed, Subtree, Summary, View, Wanted, limits,
+};
+
 use super::lab::*;
 use crate::{
     AuthorClock, BookRow, Config, Connected, Direction, DoorAnswer, Effect, Input, LinkId,
     Snapshot, TicketId, Unsigned,
 };
-use bytes::Bytes;
-use wire::Set;
-use wire::lattice::{Door, Envelope, Meaning};
-use wire::*;
 
-fn addr(s: &str) -> Address {
-    s.parse().unwrap()
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
 }
-fn key(n: u32) -> Identity {
-    let mut s = [9; 32];
-    s[..4].copy_from_slice(&n.to_be_bytes());
-    Identity::from_seed(s)
+
+/// One of more keys than there are puppets.
+fn key(number: u32) -> Identity {
+    let mut seed = [9; 32];
+    seed[..4].copy_from_slice(&number.to_be_bytes());
+    Identity::from_seed(seed)
 }
-fn dialled(lab: &mut Lab, n: u64, peer: &Identity, a: &Address) -> LinkId {
-    let ip = "77.0.0.9".parse().unwrap();
+
+/// A link that we opened, before anybody said hello.
+fn dialled(lab: &mut Lab, number: u64, peer: &Identity, at: &Address) -> LinkId {
+    let (link, ip) = (LinkId(number), "77.0.0.9".parse().unwrap());
     lab.input(Input::Connected(Connected {
-        link: LinkId(n),
+        link,
         peer: peer.id(),
         direction: Direction::Outbound,
-        dialled: Some(a.clone()),
+        dialled: Some(at.clone()),
         remote_ip: ip,
         local_ip: ip,
     }));
-    LinkId(n)
+    link
 }
-fn env(id: &str, meaning: Meaning, signed: Option<Signed>) -> Envelope {
+
+fn unsigned(message_id: &str, meaning: Meaning) -> Envelope {
     Envelope {
-        message_id: id.into(),
-        message_type: "news".into(),
-        payload: "1".into(),
+        message_id: message_id.to_owned(),
+        message_type: "news".to_owned(),
+        payload: "1".to_owned(),
         timestamp_s: 1.0,
         ttl: 3,
-        origin_peer: "a".into(),
-        seen_by: vec![],
-        signed,
+        origin_peer: "a".to_owned(),
+        seen_by: Vec::new(),
+        signed: None,
         meaning,
     }
 }
+
+/// An address book: keys, and when each was heard.
 fn book(rows: &[(u32, u64)]) -> Snapshot {
-    Snapshot {
-        book: rows
-            .iter()
-            .map(|(n, h)| BookRow {
-                node: key(*n).id(),
-                profile: profile(&key(*n), START_MS - 1000, &[]),
-                reached: None,
-                heard_ms: *h,
-            })
-            .collect(),
-        ..Snapshot::default()
-    }
+    let row = |(number, heard_ms): &(u32, u64)| BookRow {
+        node: key(*number).id(),
+        profile: profile(&key(*number), START_MS - 1_000, &[]),
+        reached: None,
+        heard_ms: *heard_ms,
+    };
+    Snapshot { book: rows.iter().map(row).collect(), ..Snapshot::default() }
 }
 
 #[test]
 fn a_peer_that_never_says_hello_is_not_dialled_at_the_speed_of_light() {
-    let a = addr("http://77.0.0.9:1");
+    let a = address("http://77.0.0.9:1");
     let mut lab = Lab::with(Config { bootstrap: vec![a.clone()], ..config() });
     assert_eq!(dials(&lab.pass(1)).len(), 1);
     let mut n = 0;
@@ -74,7 +79,7 @@ fn a_peer_that_never_says_hello_is_not_dialled_at_the_speed_of_light() {
 
 #[test]
 fn a_linked_bootstrap_is_not_dialled_even_if_the_book_is_full() {
-    let a = addr("http://77.0.0.9:1");
+    let a = address("http://77.0.0.9:1");
     let mut lab = Lab::waking(
         Config { book_max: 2, bootstrap: vec![a.clone()], ..config() },
         book(&[(1, 5), (2, 5)]),
@@ -82,9 +87,9 @@ fn a_linked_bootstrap_is_not_dialled_even_if_the_book_is_full() {
     lab.pass(1);
     let mut n = 0;
     for i in 0..200 {
-        let l = dialled(&mut lab, 100 + i, &puppet(1), &a);
+        let link = dialled(&mut lab, 100 + i, &puppet(1), &a);
         let h = lab.hello_of(&puppet(1), 1);
-        lab.say(l, &Frame::Hello(Box::new(h)));
+        lab.say(link, &Frame::Hello(Box::new(h)));
         let d = dials(&lab.pass(20)).len();
         n += d;
         if d == 0 {
@@ -114,7 +119,7 @@ fn profiles_are_small_enough_to_be_handed_over() {
     let all = limits::PROFILE_BYTES_MAX * limits::PEERS_MAX;
     assert!(all < limits::FRAME_BYTES_MAX);
     let mut lab = Lab::new();
-    let l = lab.link(&puppet(1));
+    let link = lab.link(&puppet(1));
     for n in 0..8 {
         let id = key(n);
         let mut body = profile(&id, START_MS, &[]).body.to_vec();
@@ -126,13 +131,13 @@ fn profiles_are_small_enough_to_be_handed_over() {
         let sig =
             id.sign(&[b"trellis-record-signature-v1\0".as_slice(), &NETWORK.0, &body].concat());
         let signed = Signed { body, signature: sig, ..profile(&id, START_MS, &[]) };
-        lab.push(l, &signed, 3);
+        lab.push(link, &signed, 3);
     }
     let known = lab.engine.status().known;
-    let e = lab.say(l, &Frame::PeersWanted);
-    let max = e
+    let effects = lab.say(link, &Frame::PeersWanted);
+    let max = effects
         .iter()
-        .filter_map(|e| match e {
+        .filter_map(|effects| match effects {
             Effect::Send(_, b) => Some(b.len()),
             _ => None,
         })
@@ -185,8 +190,8 @@ fn a_liar_does_not_hold_the_bulk_transfer_for_ever() {
                 next: Some(next),
             }),
         );
-        let e = lab.say(honest, &sub(0x80));
-        asked += sent(&e, honest).iter().filter(|f| matches!(f, Frame::Fetch(_))).count();
+        let effects = lab.say(honest, &sub(0x80));
+        asked += sent(&effects, honest).iter().filter(|f| matches!(f, Frame::Fetch(_))).count();
     }
     assert!(asked > 0, "honest neighbour never asked in 2 minutes");
 }
@@ -222,9 +227,9 @@ fn invented_keys_keep_nobody_from_being_asked() {
     }
     lab.pass(1);
     let f = frame(5);
-    let e = lab.say(honest, &f);
+    let effects = lab.say(honest, &f);
     assert!(
-        sent(&e, honest).iter().any(|f| matches!(f, Frame::Fetch(_))),
+        sent(&effects, honest).iter().any(|f| matches!(f, Frame::Fetch(_))),
         "no key is asked of anybody"
     );
 }
@@ -237,29 +242,29 @@ fn sybils_do_not_push_out_the_links_we_chose() {
     };
     let mut honest = vec![];
     for n in 0..12 {
-        let l = LinkId(1000 + u64::from(n));
-        dialled(&mut lab, l.0, &key(n), &addr(&format!("http://77.0.0.9:{}", n + 1)));
+        let link = LinkId(1000 + u64::from(n));
+        dialled(&mut lab, link.0, &key(n), &address(&format!("http://77.0.0.9:{}", n + 1)));
         let h = lab.hello_of(&key(n), 1);
-        lab.say(l, &Frame::Hello(Box::new(h)));
-        lab.say(l, &ping(12));
-        honest.push(l);
+        lab.say(link, &Frame::Hello(Box::new(h)));
+        lab.say(link, &ping(12));
+        honest.push(link);
     }
     let sybil: Vec<_> = (0..38)
         .map(|n| {
-            let l = lab.link(&key(100 + n));
-            lab.say(l, &ping(0));
-            l
+            let link = lab.link(&key(100 + n));
+            lab.say(link, &ping(0));
+            link
         })
         .collect();
     assert_eq!(lab.engine.links_len(), 50);
     let mut shut = vec![];
     for _ in 0..300 {
         shut.extend(closed(&lab.pass(1_000)));
-        for l in honest.iter().chain(&sybil) {
-            lab.say(*l, &ping(if honest.contains(l) { 12 } else { 0 }));
+        for link in honest.iter().chain(&sybil) {
+            lab.say(*link, &ping(if honest.contains(link) { 12 } else { 0 }));
         }
     }
-    let h = shut.iter().filter(|(l, _)| honest.contains(l)).count();
+    let h = shut.iter().filter(|(link, _)| honest.contains(link)).count();
     assert!(h < 6, "{h} of 12 honest outbound links closed, {} of 38 sybils", shut.len() - h);
 }
 
@@ -267,27 +272,27 @@ fn sybils_do_not_push_out_the_links_we_chose() {
 fn one_liar_about_the_time_does_not_stop_writing() {
     let mut lab = Lab::new();
     lab.link(&puppet(1));
-    let l = lab.connect(&puppet(2), Direction::Inbound);
+    let link = lab.connect(&puppet(2), Direction::Inbound);
     let mut h = lab.hello_of(&puppet(2), 1);
     h.time_ms += 3_600_000;
-    lab.say(l, &Frame::Hello(Box::new(h)));
+    lab.say(link, &Frame::Hello(Box::new(h)));
     assert_eq!(lab.engine.clock_off_ms(), None);
 }
 
 #[test]
 fn a_wish_brings_a_bounded_answer_however_often_it_names_a_key() {
     let mut lab = Lab::new();
-    let l = lab.link(&puppet(1));
+    let link = lab.link(&puppet(1));
     let big = "1".repeat(60_000);
-    lab.push(l, &entry(&puppet(7), START_MS, "n", &big), 0);
+    lab.push(link, &entry(&puppet(7), START_MS, "n", &big), 0);
     let o = entry(&puppet(7), START_MS, "n", &big).open().unwrap();
     let place = crate::sets::Place::of(&o.id, &o.signed.author, &o.record).unwrap();
     let f = Frame::Fetch(Fetch { set: Set::State, wanted: Wanted::Keys(vec![place.key; 1024]) });
     let asked = f.encode().len();
-    let e = lab.say(l, &f);
-    let got: usize = e
+    let effects = lab.say(link, &f);
+    let got: usize = effects
         .iter()
-        .filter_map(|e| match e {
+        .filter_map(|effects| match effects {
             Effect::Send(_, b) => Some(b.len()),
             _ => None,
         })
@@ -298,17 +303,18 @@ fn a_wish_brings_a_bounded_answer_however_often_it_names_a_key() {
 #[test]
 fn nobody_makes_us_knock_inside_by_way_of_a_door_or_a_profile() {
     let mut lab = Lab::new();
-    let door = addr("http://77.0.0.9:80");
+    let door = address("http://77.0.0.9:80");
     lab.input(Input::Gossip(
         TicketId(1),
         "77.0.0.50".parse().unwrap(),
-        Box::new(env("m", Meaning::Announce { node_id: "a".into(), address: door.clone() }, None)),
+        Box::new(unsigned("m", Meaning::Announce { node_id: "a".into(), address: door.clone() })),
     ));
-    let peers = vec![addr("http://169.254.169.254/latest"), addr("http://127.0.0.1:8881")];
-    let e = lab.input(Input::DoorFound(door, Door { node_id: "a".into(), trellis: None, peers }));
-    let mut all = dials(&e);
-    let l = lab.link(&puppet(1)); // remote 77.0.0.2
-    lab.push(l, &profile(&puppet(9), START_MS, &["http://127.0.0.1:6379"]), 3);
+    let peers = vec![address("http://169.254.169.254/latest"), address("http://127.0.0.1:8881")];
+    let effects =
+        lab.input(Input::DoorFound(door, Door { node_id: "a".into(), trellis: None, peers }));
+    let mut all = dials(&effects);
+    let link = lab.link(&puppet(1)); // remote 77.0.0.2
+    lab.push(link, &profile(&puppet(9), START_MS, &["http://127.0.0.1:6379"]), 3);
     all.extend(dials(&lab.pass(1)));
     assert!(all.is_empty(), "{all:?}");
 }
@@ -316,12 +322,12 @@ fn nobody_makes_us_knock_inside_by_way_of_a_door_or_a_profile() {
 #[test]
 fn a_full_queue_is_not_filled_further() {
     let mut lab = Lab::new();
-    let l = lab.link(&puppet(1));
+    let link = lab.link(&puppet(1));
     lab.pass(20);
     let mut n = 0;
     for _ in 0..1000 {
-        lab.input(Input::Congested(l, 1));
-        n += sent(&lab.pass(0), l).len();
+        lab.input(Input::Congested(link, 1));
+        n += sent(&lab.pass(0), link).len();
     }
     assert!(n < 10, "{n} frames at one moment into a full queue");
 }
@@ -329,13 +335,13 @@ fn a_full_queue_is_not_filled_further() {
 #[test]
 fn a_stranger_does_not_drag_our_clock_to_the_edge() {
     let mut lab = Lab::new();
-    let l = lab.link(&puppet(1));
-    lab.push(l, &entry(&puppet(7), START_MS + 60_000, "n", "1"), 0);
+    let link = lab.link(&puppet(1));
+    lab.push(link, &entry(&puppet(7), START_MS + 60_000, "n", "1"), 0);
     lab.engine.write(vec![(Content::Message(Message::new("t", "1")), 3_600_000)], lab.now);
-    let e = lab.engine.drain();
-    let signed = e
+    let effects = lab.engine.drain();
+    let signed = effects
         .iter()
-        .find_map(|e| match e {
+        .find_map(|effects| match effects {
             Effect::Persist(b) => b.keep.first().map(|k| k.signed.clone()),
             _ => None,
         })
@@ -363,11 +369,11 @@ fn our_profile_is_seen_only_after_its_number_is_on_disk() {
 #[test]
 fn a_hint_does_not_suppress_a_message_with_its_id() {
     let mut lab = Lab::with(Config { unsigned: Unsigned::Refuse, ..config() });
-    let l = lab.link(&puppet(1));
+    let link = lab.link(&puppet(1));
     lab.input(Input::Gossip(
         TicketId(1),
         "77.0.0.50".parse().unwrap(),
-        Box::new(env("victim", Meaning::StateUpdate { merkle_root: "x".into() }, None)),
+        Box::new(unsigned("victim", Meaning::StateUpdate { merkle_root: "x".into() })),
     ));
     let mut m = Message::new("lattice/news", "1");
     m.bridged = Some(Bridged {
@@ -376,30 +382,30 @@ fn a_hint_does_not_suppress_a_message_with_its_id() {
         origin_peer: "a".into(),
     });
     let r = sign(&puppet(7), 1, START_MS, 3_600_000, Content::Message(m));
-    assert_eq!(accepted(&lab.push(l, &r, 3)).len(), 1, "never reported");
+    assert_eq!(accepted(&lab.push(link, &r, 3)).len(), 1, "never reported");
 }
 
 #[test]
 fn under_steady_traffic_sets_are_compared_all_the_same() {
     let mut lab = Lab::with(Config { heartbeat_ms: 1 << 40, ..config() });
     let peer = (1..250).map(puppet).find(|p| me().id() < p.id() && p.id() != me().id()).unwrap();
-    let (l, src) = (lab.link(&peer), lab.link(&key(1)));
+    let (link, src) = (lab.link(&peer), lab.link(&key(1)));
     lab.pass(3_000);
     let mut walks = 0;
     for i in 0..6_000u64 {
         // 60 s, a record each 10 ms
         lab.push(src, &message(&key(2), lab.now.unix_ms, &format!("{i}")), 0);
-        let mut e = lab.pass(5);
+        let mut effects = lab.pass(5);
         if i % 100 == 0 {
             let s = Summary {
                 state: SetSummary { root: Digest([1; 32]), count: 1_000 },
                 messages: SetSummary { root: Digest([2; 32]), count: 1 },
                 answer_wanted: true,
             };
-            e.extend(lab.say(l, &Frame::Summary(s)));
+            effects.extend(lab.say(link, &Frame::Summary(s)));
         }
-        e.extend(lab.pass(5));
-        walks += sent(&e, l).iter().filter(|f| matches!(f, Frame::Compare(_))).count();
+        effects.extend(lab.pass(5));
+        walks += sent(&effects, link).iter().filter(|f| matches!(f, Frame::Compare(_))).count();
     }
     assert!(
         walks > 3,
@@ -422,11 +428,11 @@ fn a_true_copy_is_not_called_a_duplicate_of_a_false_one() {
 fn a_book_full_of_keys_that_hung_up_takes_new_ones() {
     let mut lab = Lab::with(Config { book_max: 5, ..config() });
     for n in 0..5 {
-        let l = lab.link(&key(n));
-        lab.input(Input::Disconnected(l, "bye".into()));
+        let link = lab.link(&key(n));
+        lab.input(Input::Disconnected(link, "bye".into()));
     }
-    let l = lab.link(&puppet(1));
-    lab.push(l, &profile(&puppet(9), START_MS, &["http://77.0.0.9:1"]), 3);
+    let link = lab.link(&puppet(1));
+    lab.push(link, &profile(&puppet(9), START_MS, &["http://77.0.0.9:1"]), 3);
     assert!(
         lab.engine.peer_list(lab.now).iter().any(|p| p.node == Some(puppet(9).id())),
         "full for ever with keys that hung up"
@@ -435,10 +441,10 @@ fn a_book_full_of_keys_that_hung_up_takes_new_ones() {
 
 #[test]
 fn the_operators_own_door_always_has_a_place() {
-    let b = addr("http://77.0.0.9:1");
+    let b = address("http://77.0.0.9:1");
     let mut lab = Lab::with(Config { doors_max: 1, bootstrap: vec![b.clone()], ..config() });
     let d = |n: &str| Door { node_id: n.into(), trellis: None, peers: vec![] };
-    lab.input(Input::DoorFound(addr("http://77.0.0.66:1"), d("evil")));
+    lab.input(Input::DoorFound(address("http://77.0.0.66:1"), d("evil")));
     assert_eq!(dials(&lab.pass(1)).len(), 1);
     lab.input(Input::DoorFound(b.clone(), d("mine")));
     let again = dials(&lab.pass(3_600_000)).into_iter().filter(|a| *a == b.to_string()).count();
@@ -476,7 +482,7 @@ fn free_posts_do_not_flush_what_was_carried() {
     let mut lab = Lab::with(Config { unsigned: Unsigned::Relay, ..config() });
     let ip = "77.0.0.50".parse().unwrap();
     let post = |lab: &mut Lab, id: &str, m| {
-        answers(&lab.input(Input::Gossip(TicketId(1), ip, Box::new(env(id, m, None)))))[0].1
+        answers(&lab.input(Input::Gossip(TicketId(1), ip, Box::new(unsigned(id, m)))))[0].1
     };
     assert_eq!(post(&mut lab, "m", Meaning::Other), DoorAnswer::Accepted);
     for n in 0..10_001 {
@@ -491,10 +497,10 @@ fn free_posts_do_not_flush_what_was_carried() {
 #[test]
 fn an_acknowledged_message_is_not_dropped_in_the_same_breath() {
     let mut lab = Lab::with(Config { messages_max: 3, ..config() });
-    let l = lab.link(&puppet(1));
+    let link = lab.link(&puppet(1));
     for n in 0..4 {
         let c = Content::Message(Message::new("t", format!("{n}")));
-        lab.push(l, &sign(&puppet(66), n, START_MS, limits::MESSAGE_LIFE_MS_MAX, c), 0);
+        lab.push(link, &sign(&puppet(66), n, START_MS, limits::MESSAGE_LIFE_MS_MAX, c), 0);
     }
     let content = Content::Message(Message::new("t", "1"));
     let ids = lab.engine.write(vec![(content, 86_400_000)], lab.now);
@@ -516,16 +522,16 @@ fn wishes_that_wait_for_the_store_are_bounded() {
     let mut lab = Lab::new();
     let mut loads = 0;
     for _ in 0..100 {
-        let l = lab.link(&puppet(1));
+        let link = lab.link(&puppet(1));
         for _ in 0..16 {
             let f = Frame::Fetch(Fetch {
                 set: Set::State,
                 wanted: Wanted::Range { prefix: Digest::default(), bits: 0, after: None },
             });
-            let e = lab.engine.handle(Input::Frame(l, Bytes::from(f.encode())), lab.now);
-            loads += e.iter().filter(|e| matches!(e, Effect::Load(..))).count();
+            let effects = lab.engine.handle(Input::Frame(link, Bytes::from(f.encode())), lab.now);
+            loads += effects.iter().filter(|it| matches!(it, Effect::Load(..))).count();
         }
-        lab.input(Input::Disconnected(l, "bye".into()));
+        lab.input(Input::Disconnected(link, "bye".into()));
     }
     assert!(loads <= 256, "{loads} loads wait for the store");
 }
