@@ -58,6 +58,8 @@ pub struct Config {
     pub rotate_ms: u64,
     /// Largest record body of this network, bytes (default 65,536).
     pub body_bytes_max: usize,
+    /// The longest life of a message in this network, ms (default 30 days).
+    pub message_life_ms_max: u64,
     /// Messages kept at once (default 100,000). Those that expire first make room.
     pub messages_max: usize,
     /// Entries kept at once (default 2,000,000). A new one beyond is refused.
@@ -104,6 +106,7 @@ impl Config {
             compare_ms: 1_000,
             rotate_ms: 120_000,
             body_bytes_max: wire::limits::BODY_BYTES_MAX,
+            message_life_ms_max: wire::limits::MESSAGE_LIFE_MS_MAX,
             messages_max: 100_000,
             entries_max: 2_000_000,
             pending_max: 8_192,

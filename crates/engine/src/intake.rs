@@ -106,7 +106,8 @@ impl Intake {
             return Err(Refusal::Future);
         }
         let Content::Message(_) = record.content else { return Ok(()) };
-        if limits::MESSAGE_LIFE_MS_MAX < record.expires_ms.saturating_sub(record.created.ms()) {
+        let life_ms = record.expires_ms.saturating_sub(record.created.ms());
+        if config.message_life_ms_max < life_ms {
             return Err(Refusal::LivesTooLong);
         }
         // Between nodes whole hours count; a stranger at the door is told to the millisecond.

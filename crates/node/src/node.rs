@@ -28,22 +28,19 @@ pub enum Effect {
 pub struct Config {
     /// The protocol's settings.
     pub engine: engine::Config,
-    /// The longest life of a message of ours, milliseconds (default 30 days).
-    pub message_life_ms_max: u64,
 }
 
 /// One node: the protocol and the applications on it.
 #[derive(Debug)]
 pub struct Node {
     engine: Engine,
-    message_life_ms_max: u64,
     stopping: bool,
 }
 
 impl Config {
     /// The defaults around an engine's settings.
     pub fn new(engine: engine::Config) -> Self {
-        Self { engine, message_life_ms_max: limits::MESSAGE_LIFE_MS_MAX }
+        Self { engine }
     }
 }
 
@@ -56,9 +53,8 @@ impl Node {
         seed: [u8; 32],
         now: Now,
     ) -> Self {
-        let message_life_ms_max = config.message_life_ms_max.min(limits::MESSAGE_LIFE_MS_MAX);
         let engine = Engine::new(config.engine, identity, kept, seed, now);
-        Self { engine, message_life_ms_max, stopping: false }
+        Self { engine, stopping: false }
     }
 
     /// Advances by one input; perform the effects in order.
@@ -109,8 +105,9 @@ impl Node {
     fn publish(&mut self, publication: Publication, now: Now) -> Result<Answer, CommandError> {
         self.may_write(now)?;
         let Publication { topic, kind, payload, reply_to, life_ms } = publication;
-        if life_ms == 0 || self.message_life_ms_max < life_ms {
-            return Err(CommandError::Life(self.message_life_ms_max));
+        let life_ms_max = self.engine.config().message_life_ms_max;
+        if life_ms == 0 || life_ms_max < life_ms {
+            return Err(CommandError::Life(life_ms_max));
         }
         let message = Message { kind, reply_to, ..Message::new(topic, payload) };
         message.check()?;

@@ -157,7 +157,8 @@ fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> no
         }
         Some(_) | None => {}
     }
-    node::Config { engine, message_life_ms_max: home.network.message_life_ms_max }
+    engine.message_life_ms_max = home.network.message_life_ms_max;
+    node::Config { engine }
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

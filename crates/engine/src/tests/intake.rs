@@ -70,6 +70,22 @@ fn what_may_not_enter_changes_nothing() {
 }
 
 #[test]
+fn a_network_may_want_shorter_lives() {
+    // MSG-1
+    let mut lab = Lab::with(crate::Config { message_life_ms_max: 1_000, ..config() });
+    let link = lab.link(&puppet(1));
+    let content = || Content::Message(Message::new("t", "1"));
+    assert_eq!(
+        accepted(&lab.push(link, &sign(&puppet(7), 1, START_MS, 1_001, content()), 3)),
+        vec![]
+    );
+    assert_eq!(
+        accepted(&lab.push(link, &sign(&puppet(7), 2, START_MS, 1_000, content()), 3)).len(),
+        1
+    );
+}
+
+#[test]
 fn a_record_just_inside_the_limits_enters() {
     let mut lab = Lab::new();
     let link = lab.link(&puppet(1));
