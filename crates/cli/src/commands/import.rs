@@ -58,8 +58,10 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     }
     place.output.data(format_args!("{entries}"))?;
     let (entries, took) = (grouped(entries), took(began.elapsed()));
-    let root = short_hex(root);
-    place.output.note(format_args!("{entries} entries are on disk, in {took}; the root is {root}"));
+    place.output.note(match short_hex(root) {
+        "" => "there is no line to import".to_owned(),
+        root => format!("{entries} entries are on disk, in {took}; the root is {root}"),
+    });
     Ok(())
 }
 
@@ -104,9 +106,21 @@ struct Import {
 }
 
 impl Import {
-    async fn send_all(&mut self, chunks: Chunks) -> anyhow::Result<()> {
+    async fn send_all(&mut self, mut chunks: Chunks) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
-        for chunk in chunks {
+        loop {
+            // On a thread of its own: standard input may stay silent for ever, and a read of it
+            // would keep the signals from being heard.
+            let reading = tokio::task::spawn_blocking(move || (chunks.next(), chunks));
+            let (next, rest) = tokio::select! {
+                read = reading => read?,
+                () = signals.next() => {
+                    let why = format!("interrupted: {}", self.what_is_in());
+                    return Err(Failure::interrupted(why));
+                }
+            };
+            chunks = rest;
+            let Some(chunk) = next else { return Ok(()) };
             let chunk = chunk.map_err(|error| anyhow!("{error}; {}", self.what_is_in()))?;
             tokio::select! {
                 outcome = self.send(&chunk) => outcome?,
@@ -119,7 +133,6 @@ impl Import {
                 }
             }
         }
-        Ok(())
     }
 
     async fn send(&mut self, chunk: &Chunk) -> anyhow::Result<()> {

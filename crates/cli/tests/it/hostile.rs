@@ -4,11 +4,13 @@ mod disk;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::plain::{self, Answer};
-use crate::support::{Node, until};
+use crate::support::{Node, trellis, until};
 use crate::{cluster::PATIENCE, lattice};
 
 fn alone() -> (tempfile::TempDir, Node) {
@@ -108,6 +110,29 @@ fn a_thousand_idle_connections_and_slow_clients_keep_nobody_out() {
 }
 
 #[test]
+fn an_import_that_waits_for_its_input_ends_with_ctrl_c() {
+    let (_place, node) = alone();
+    let mut command = trellis(&node.directory);
+    command.args(["import", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Neither written nor closed: the other end is busy with something else.
+    let _stdin = child.stdin.take().unwrap();
+    // Until the command listens a signal kills it; what comes after is what is tested.
+    let listens = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let mut caught = status.lines().filter_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.next().unwrap().trim(), 16).unwrap();
+        if caught & SIGINT_BIT == 0 { Err("it does not listen yet".to_owned()) } else { Ok(()) }
+    };
+    until("it listens", Duration::from_secs(20), listens);
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let ended = || child.try_wait().unwrap().ok_or_else(|| "still reads".to_owned());
+    let status = until("it ends", Duration::from_secs(20), ended);
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
 fn garbage_on_every_port_is_refused_and_forgotten() {
     let (_place, node) = alone();
     let before = lattice::root(&node);
@@ -181,8 +206,7 @@ fn bad_requests_have_their_codes_and_change_nothing() {
 fn a_node_that_may_open_few_files_survives_more_connections_than_that() {
     let (_place, node) = alone();
     let pid = node.pid().to_string();
-    let limited =
-        std::process::Command::new("prlimit").args(["--pid", &pid, "--nofile=128"]).status();
+    let limited = Command::new("prlimit").args(["--pid", &pid, "--nofile=128"]).status();
     if !limited.is_ok_and(|it| it.success()) {
         return disk::skip("prlimit is not here");
     }
@@ -199,3 +223,4 @@ fn a_node_that_may_open_few_files_survives_more_connections_than_that() {
 
 /// Several times what a node needs while it does nothing.
 const RESIDENT_KIB_MAX: u64 = 400 * 1_024;
+const SIGINT_BIT: u64 = 1 << 1;
