@@ -3,4 +3,5 @@
 mod help;
 mod input;
 mod sse;
+mod up;
 mod words;

@@ -1,5 +1,6 @@
 //! `trellis up`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,11 +71,16 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     settings.warnings.iter().for_each(|warning| place.output.note(warning));
     daemon::telemetry::init(&settings.log_level, settings.log_format);
     let asked_peers = settings.bootstrap.len();
+    let door = settings.http_listen;
     let mut running = tokio::select! {
         running = daemon::start(settings) => running?,
         () = signals.next() => return Err(Failure::interrupted("stopped before it was up")),
     };
-    announce(&running, asked_peers, place.output)?;
+    announce(&running, place.output)?;
+    let shown = running.directory().display();
+    place.output.note(invitation(asked_peers, door, running.http_url()));
+    place.output.note(format_args!("try        trellis --dir {shown} status"));
+    place.output.note("stop       Ctrl-C");
     tokio::select! {
         stopped = running.wait() => return stopped.context("the node stopped by itself"),
         () = signals.next() => {}
@@ -94,7 +100,7 @@ async fn leave(running: Running, signals: &mut Signals, output: Output) -> anyho
     }
 }
 
-fn announce(running: &Running, asked_peers: usize, output: Output) -> anyhow::Result<()> {
+fn announce(running: &Running, output: Output) -> anyhow::Result<()> {
     let (node, api) = (running.node_id().to_string(), running.api_url());
     let (http, directory) = (running.http_url(), running.directory());
     if output.is_json() {
@@ -104,29 +110,36 @@ fn announce(running: &Running, asked_peers: usize, output: Output) -> anyhow::Re
         }))?;
     }
     let shown = directory.display();
-    let door = http.clone().unwrap_or_else(|| "closed: outgoing links only".to_owned());
+    let door = http.unwrap_or_else(|| "closed: outgoing links only".to_owned());
     output.note(format_args!("node       {node}"));
     output.note(format_args!("directory  {shown}"));
     output.note(format_args!("door       {door}   for peers"));
     output.note(format_args!("api        {api}   for you, with the token in {shown}/token"));
-    match (asked_peers, http) {
-        (0, Some(http)) => output.note(format_args!(
-            "alone      on another machine: trellis up --peer {}",
-            http.replace("0.0.0.0", "THIS-MACHINE").replace("[::]", "THIS-MACHINE")
-        )),
-        (0, None) => {
-            output.note("alone      name a peer with --peer URL: nobody can dial this node")
+    Ok(())
+}
+
+/// Says how this node gets its peers. `listen` is where its door was told to listen, `http` the
+/// door's URL as this machine sees it.
+pub(crate) fn invitation(
+    asked_peers: usize,
+    listen: Option<SocketAddr>,
+    http: Option<String>,
+) -> String {
+    match (asked_peers, listen.zip(http)) {
+        (0, Some((listen, http))) if listen.ip().is_unspecified() => {
+            let port = http.rsplit(':').next().unwrap_or_default();
+            format!("alone      on another machine: trellis up --peer http://THIS-MACHINE:{port}")
         }
+        (0, Some((listen, http))) if listen.ip().is_loopback() => {
+            format!("alone      on this machine: trellis --dir DIR up --peer {http}")
+        }
+        (0, Some((_, http))) => format!("alone      on another machine: trellis up --peer {http}"),
+        (0, None) => "alone      name a peer with --peer URL: nobody can dial this node".to_owned(),
         (peers, _) => {
             let peers = counted(peers as u64, "peer", "peers");
-            output.note(format_args!(
-                "peers      dialling {peers}, again and again until they answer"
-            ));
+            format!("peers      dialling {peers}, again and again until they answer")
         }
     }
-    output.note(format_args!("try        trellis --dir {shown} status"));
-    output.note("stop       Ctrl-C");
-    Ok(())
 }
 
 /// Turns the flags into settings: key, value, name of the flag.
