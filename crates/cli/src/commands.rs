@@ -21,6 +21,7 @@ use anyhow::Context as _;
 
 use crate::args::{Arguments, Global, Verb};
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::output::Output;
 
 /// Where a command works: its directory and its output.
@@ -105,7 +106,14 @@ pub(crate) fn query(parameters: &[(&str, Option<&str>)]) -> String {
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
-/// Returns the path of an entry.
-pub(crate) fn entry_path(name: &str, parameters: &[(&str, Option<&str>)]) -> String {
-    format!("/v1/entries/{}{}", crate::words::percent_encoded(name), query(parameters))
+/// Returns the path of an entry. A URL has no way to write a name that is empty, or one or two dots:
+/// each of them means another place.
+pub(crate) fn entry_path(
+    name: &str,
+    parameters: &[(&str, Option<&str>)],
+) -> anyhow::Result<String> {
+    if matches!(name, "" | "." | "..") {
+        return Err(Failure::usage(format!("{name:?} cannot be the name of an entry")));
+    }
+    Ok(format!("/v1/entries/{}{}", crate::words::percent_encoded(name), query(parameters)))
 }

@@ -26,7 +26,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     let parameters =
         [("collection", args.collection.as_deref()), ("author", args.author.as_deref())];
-    let path = entry_path(&args.name, &parameters);
+    let path = entry_path(&args.name, &parameters)?;
     let answer = place.client()?.get::<EntryAnswer>(&path).await?;
     if place.output.is_json() {
         return place.output.data(answer.text);

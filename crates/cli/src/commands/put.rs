@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     let value = input::json(args.value.as_deref())?;
-    let path = entry_path(&args.name, &[("collection", args.collection.as_deref())]);
+    let path = entry_path(&args.name, &[("collection", args.collection.as_deref())])?;
     let answer = place.client()?.send::<Written>(Method::PUT, &path, value).await?;
     if place.output.is_json() {
         return place.output.data(answer.text);

@@ -17,7 +17,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
-    let path = entry_path(&args.name, &[("collection", args.collection.as_deref())]);
+    let path = entry_path(&args.name, &[("collection", args.collection.as_deref())])?;
     let answer = place.client()?.delete::<Written>(&path).await?;
     if place.output.is_json() {
         return place.output.data(answer.text);

@@ -114,7 +114,7 @@ impl Lab {
 
     /// Writes one entry at one node.
     pub async fn put(&self, node: usize, name: &str, value: Value) -> anyhow::Result<()> {
-        let path = entry_path(name, &[("collection", Some(COLLECTION))]);
+        let path = entry_path(name, &[("collection", Some(COLLECTION))])?;
         let client = &self.here(node)?.client;
         client.send::<Written>(Method::PUT, &path, value.to_string()).await?;
         Ok(())
@@ -122,7 +122,7 @@ impl Lab {
 
     /// Deletes one imported entry at the node that imported it.
     pub async fn remove_imported(&self, node: usize, name: &str) -> anyhow::Result<()> {
-        let path = entry_path(name, &[("collection", Some(IMPORTED))]);
+        let path = entry_path(name, &[("collection", Some(IMPORTED))])?;
         self.here(node)?.client.delete::<Written>(&path).await?;
         Ok(())
     }

@@ -127,6 +127,18 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
+fn a_name_that_no_url_can_carry_is_wrong_usage() {
+    let (_place, node) = alone();
+    for name in ["", ".", ".."] {
+        node.run(&["put", name, "1"]).exits(2).says("cannot be the name");
+        node.run(&["get", name]).exits(2).says("cannot be the name");
+        node.run(&["rm", name]).exits(2).says("cannot be the name");
+    }
+    node.run(&["put", "...", "1"]).succeeds();
+    node.run(&["get", "..."]).succeeds();
+}
+
+#[test]
 fn an_entry_of_another_author_is_not_ours_to_delete() {
     let place = tempfile::tempdir().unwrap();
     let first = Node::start(&place.path().join("n1"), &[]);
