@@ -83,3 +83,18 @@ pub(crate) fn percent_encoded(text: &str) -> String {
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect()
 }
+
+/// Makes JSON from the network safe to print, and leaves it the same JSON: control characters that
+/// JSON allows in texts (a terminal takes U+009B for an escape sequence) are written as escapes.
+pub(crate) fn printable_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for it in json.chars() {
+        // Line ends and spaces between tokens are ours; within a text serde_json escapes them.
+        if it.is_control() && it != '\n' {
+            write!(text, "\\u{:04x}", u32::from(it)).expect("writing to a string cannot fail");
+        } else {
+            text.push(it);
+        }
+    }
+    text
+}

@@ -3,7 +3,7 @@
 use daemon::api::types::EntryAnswer;
 
 use super::{Place, entry_path};
-use crate::words::{ago, printable, short_node};
+use crate::words::{ago, printable, printable_json, short_node};
 
 /// Print the value of an entry.
 ///
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
         return place.output.data(answer.text);
     }
     let EntryAnswer { entry, others, .. } = answer.value;
-    place.output.data(serde_json::to_string_pretty(&entry.value)?)?;
+    place.output.data(printable_json(&serde_json::to_string_pretty(&entry.value)?))?;
     let (author, when) = (short_node(&entry.author), ago(&entry.created));
     let others = match others {
         0 => String::new(),

@@ -4,7 +4,7 @@ use daemon::api::types::{Entries, Entry};
 
 use super::{Place, query};
 use crate::client::Client;
-use crate::words::{counted, printable, short_node};
+use crate::words::{counted, printable, printable_json, short_node};
 
 /// List the entries of the state, one per line: collection, name, author, value.
 #[derive(clap::Args, Debug)]
@@ -100,7 +100,7 @@ impl List<'_> {
 
 fn line(entry: &Entry) -> anyhow::Result<String> {
     let (collection, name) = (printable(&entry.collection), printable(&entry.name));
-    let value = serde_json::to_string(&entry.value)?;
+    let value = printable_json(&serde_json::to_string(&entry.value)?);
     Ok(format!("{collection}\t{name}\t...{}\t{value}\n", short_node(&entry.author)))
 }
 

@@ -13,7 +13,7 @@ use super::{Place, query};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::sse::{self, Parser};
-use crate::words::{printable, short_hex, short_node};
+use crate::words::{printable, printable_json, short_hex, short_node};
 
 /// Follow what happens at this node: messages, or what --kind says.
 ///
@@ -179,7 +179,8 @@ fn line(event: &Event) -> anyhow::Result<String> {
             format!("{collection}\t{name}\t...{}\t{what}", short_node(&it.author))
         }
         EventData::Message(it) => {
-            let (topic, payload) = (printable(&it.topic), serde_json::to_string(&it.payload)?);
+            let payload = printable_json(&serde_json::to_string(&it.payload)?);
+            let topic = printable(&it.topic);
             let mark = if it.bridged.is_some() { "\tunsigned" } else { "" };
             format!("{topic}\t...{}\t{payload}{mark}", short_node(&it.author))
         }

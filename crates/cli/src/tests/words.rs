@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::table::Table;
 use crate::words::{
-    ago, counted, grouped, percent_encoded, printable, seconds_in_words, short_hex, short_node,
-    took,
+    ago, counted, grouped, percent_encoded, printable, printable_json, seconds_in_words, short_hex,
+    short_node, took,
 };
 
 #[test]
@@ -56,4 +56,12 @@ fn a_table_is_aligned_and_has_no_trailing_spaces() {
     let mut table = Table::new(&["A", "LONG", "C"]);
     table.row(["wide one".to_owned(), "x".to_owned(), String::new()]);
     assert_eq!(table.lines(), ["A         LONG  C", "wide one  x"]);
+}
+
+#[test]
+fn no_value_reaches_the_terminal_with_a_control_character() {
+    let value = serde_json::json!({ "a\u{9b}31m": ["\u{7f}", "\u{1b}[2J", "x\ny", "\u{e9}"] });
+    let text = printable_json(&serde_json::to_string_pretty(&value).unwrap());
+    assert!(text.chars().all(|it| !it.is_control() || it == '\n'), "{text:?}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
 }
