@@ -86,6 +86,28 @@ impl Home {
     }
 }
 
+/// A directory in which a node runs. Dropping it takes the note away and then frees the directory:
+/// the other way round, the note of whoever comes next could be the one that goes.
+#[derive(Debug)]
+pub(crate) struct Tenancy {
+    path: PathBuf,
+    _lock: DirLock,
+}
+
+impl Tenancy {
+    pub(crate) fn new(path: &Path, lock: DirLock) -> Self {
+        Self { path: path.to_owned(), _lock: lock }
+    }
+}
+
+impl Drop for Tenancy {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(self.path.join(RUN_FILE)) {
+            tracing::debug!(%error, "run.json was not removed");
+        }
+    }
+}
+
 /// Writes the note by which tools find the running node.
 pub(crate) fn write_run_file(path: &Path, run: &RunFile) -> Result<(), DirectoryError> {
     let text = serde_json::to_string_pretty(run).map_err(|error| DirectoryError::Io {
@@ -96,13 +118,6 @@ pub(crate) fn write_run_file(path: &Path, run: &RunFile) -> Result<(), Directory
     let fresh = path.join("run.json.new");
     fs::write(&fresh, text).map_err(|error| io(&fresh, &error))?;
     fs::rename(&fresh, path.join(RUN_FILE)).map_err(|error| io(&fresh, &error))
-}
-
-/// Takes the note away again.
-pub(crate) fn remove_run_file(path: &Path) {
-    if let Err(error) = fs::remove_file(path.join(RUN_FILE)) {
-        tracing::debug!(%error, "run.json was not removed");
-    }
 }
 
 fn make(path: &Path) -> Result<(), DirectoryError> {

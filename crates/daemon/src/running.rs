@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use transport::{Transport, TransportError};
 use wire::NodeId;
 
-use crate::directory::{self, DirectoryError};
+use crate::directory::DirectoryError;
 use crate::report::short;
 use crate::store_thread::Ended;
 use crate::{Commands, Settings};
@@ -156,12 +156,12 @@ impl Running {
             tracing::debug!("the API did not finish in time");
         }
         self.runtime.abort_all();
-        // The store thread ends once the runtime is gone, and gives the directory free.
+        // The store thread ends once the runtime is gone, removes the note and gives the directory
+        // free.
         drop(std::mem::take(&mut self.runtime));
         if tokio::time::timeout_at(deadline, &mut self.store_ended).await.is_err() {
             tracing::warn!("the store did not finish in time");
         }
-        directory::remove_run_file(&self.settings.directory);
         tracing::info!(node = short(self.node), "stopped");
     }
 }

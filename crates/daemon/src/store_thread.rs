@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use engine::{Batch, TicketId};
 use node::engine;
-use store::{DirLock, Store, StoreError};
+use store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use wire::{RecordId, Signed};
 
 use crate::commands::Failure;
+use crate::directory::Tenancy;
 use crate::metrics::StoreMetrics;
 
 /// Numbers a write.
@@ -54,7 +55,7 @@ impl StoreThread {
     /// Starts the thread. It ends when this handle is dropped and the queue is done.
     pub(crate) fn start(
         store: Box<dyn Store>,
-        lock: DirLock,
+        tenancy: Tenancy,
         stored: mpsc::Sender<Stored>,
         metrics: StoreMetrics,
     ) -> std::io::Result<(Self, Ended)> {
@@ -66,7 +67,7 @@ impl StoreThread {
         let thread = std::thread::Builder::new().name("store".to_owned());
         let _detached: JoinHandle<()> = thread.spawn(move || {
             worker.run(&queue);
-            drop(lock);
+            drop(tenancy);
             // Nobody may be waiting for the end.
             let _unheard = end.send(());
         })?;

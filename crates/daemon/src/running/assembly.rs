@@ -15,7 +15,7 @@ use crate::api::types::RunFile;
 use crate::api::{Context, Facts};
 use crate::clock::{self, Clock};
 use crate::commands::Commands;
-use crate::directory::{self, Home};
+use crate::directory::{self, Home, Tenancy};
 use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::report::{Reporter, short};
@@ -120,8 +120,9 @@ impl Start {
         let node_id = home.identity.id();
         let network = home.network.id;
         let node = node::Node::new(config, home.identity, snapshot, seed()?, self.clock.now());
+        let tenancy = Tenancy::new(&settings.directory, home.lock);
         let (store, store_ended) =
-            StoreThread::start(store, home.lock, stored_sender, metrics.store.clone())
+            StoreThread::start(store, tenancy, stored_sender, metrics.store.clone())
                 .map_err(system)?;
         let verifier = Verifier::start(network, verified_sender).map_err(system)?;
         let life_ms = settings.message_life_s.saturating_mul(1_000);

@@ -103,6 +103,28 @@ async fn a_linked_node_stops_politely_within_ten_seconds() {
     first.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_is_free_only_when_nothing_says_that_a_node_runs_there() {
+    for _ in 0..10 {
+        let lab = Lab::start().await;
+        let run_file = lab.dir.path().join("run.json");
+        assert!(run_file.exists());
+        let path = lab.dir.path().to_owned();
+        // A node that starts now would write its own note: ours must be gone by then.
+        let next = std::thread::spawn(move || {
+            let begun = Instant::now();
+            let lock = std::fs::File::open(path.join("lock")).unwrap();
+            while lock.try_lock().is_err() {
+                assert!(begun.elapsed() < Duration::from_secs(20), "never free");
+                std::thread::yield_now();
+            }
+            path.join("run.json").exists()
+        });
+        let dir = lab.stop().await;
+        assert!(!next.join().unwrap(), "{} is free and has a note", dir.path().display());
+    }
+}
+
 async fn wait_for_links(lab: &Lab, feed: &mut crate::Subscription, links: usize) {
     while lab.node.commands().status().await.unwrap().links != links {
         tokio::time::timeout(Duration::from_secs(20), feed.next()).await.unwrap();
