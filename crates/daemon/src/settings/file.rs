@@ -58,12 +58,15 @@ impl Source<'_> {
         value: &Spanned<DeValue<'_>>,
         layers: &mut Layers,
     ) -> Result<(), SettingsError> {
-        let Some(table) = value.get_ref().as_table() else {
-            return Err(keys::unknown(section.get_ref(), &self.origin(section.span().start)));
-        };
+        let origin = self.origin(section.span().start);
         if !keys::is_section(section.get_ref()) {
-            return Err(keys::unknown(section.get_ref(), &self.origin(section.span().start)));
+            return Err(keys::unknown(section.get_ref(), &origin));
         }
+        let Some(table) = value.get_ref().as_table() else {
+            let text = self.text.get(value.span()).unwrap_or_default();
+            let allowed = format!("a section: [{}] and its keys below", section.get_ref());
+            return Err(SettingsError::bad(section.get_ref(), text, &origin, &allowed));
+        };
         for (name, value) in table {
             let origin = self.origin(name.span().start);
             let name = format!("{}.{}", section.get_ref(), name.get_ref());

@@ -53,6 +53,17 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 }
 
 #[test]
+fn a_section_that_is_given_a_value_is_said_to_be_a_section() {
+    check_refused(
+        "\ngossip = 3\n",
+        &[],
+        &[],
+        "bad value \"3\" for gossip in DIR/config.toml line 2: allowed is a section: [gossip] and \
+         its keys below",
+    );
+}
+
+#[test]
 fn the_defaults_are_the_engines() {
     let (_dir, settings) = load("", &[], &[]);
     let engine = settings.unwrap().engine(Digest::default());
