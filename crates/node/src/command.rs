@@ -94,7 +94,7 @@ pub enum CommandError {
     #[error("the state holds {0} entries, the most this node keeps")]
     Full(usize),
     /// The message would live too long or not at all.
-    #[error("a message lives 1 ms to {0} ms")]
+    #[error("a message lives at most {} days", .0 / 86_400_000)]
     Life(u64),
     /// All messages that are kept live longer than this one would.
     #[error("no room for a message that lives so short: this node is full of longer ones")]

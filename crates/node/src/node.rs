@@ -156,7 +156,7 @@ impl Node {
         if size <= max {
             return Ok(());
         }
-        Err(CommandError::Bad(WireError::TooLarge { what: "the record", size, max }))
+        Err(CommandError::Bad(WireError::TooLarge { what: "record bytes", size, max }))
     }
 }
 

@@ -19,7 +19,7 @@ pub enum WireError {
     #[error("malformed protobuf: {0}")]
     Malformed(String),
     /// Longer, or more of it, than allowed.
-    #[error("{what} is {size}, the most is {max}")]
+    #[error("{what}: {size}, the most is {max}")]
     TooLarge {
         /// What is too large.
         what: &'static str,

@@ -41,7 +41,7 @@ impl Proof {
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         if bytes.len() > PROOF_BYTES_MAX {
             let size = bytes.len();
-            return Err(WireError::TooLarge { what: "proof", size, max: PROOF_BYTES_MAX });
+            return Err(WireError::TooLarge { what: "proof bytes", size, max: PROOF_BYTES_MAX });
         }
         let schema = generated::Proof::decode(bytes)
             .map_err(|error| WireError::Malformed(error.to_string()))?;

@@ -119,7 +119,7 @@ impl Record {
         use generated::record::Content as Schema;
         let (size, max) = (body.len(), limits::BODY_BYTES_CEILING);
         if size > max {
-            return Err(WireError::TooLarge { what: "record body", size, max });
+            return Err(WireError::TooLarge { what: "record body bytes", size, max });
         }
         let schema = generated::Record::decode(body.clone())
             .map_err(|error| WireError::Malformed(error.to_string()))?;

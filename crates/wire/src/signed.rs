@@ -61,7 +61,7 @@ impl Signed {
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let max = limits::BODY_BYTES_CEILING + 128;
         if bytes.len() > max {
-            return Err(WireError::TooLarge { what: "record", size: bytes.len(), max });
+            return Err(WireError::TooLarge { what: "record bytes", size: bytes.len(), max });
         }
         let schema = generated::Signed::decode(bytes)
             .map_err(|error| WireError::Malformed(error.to_string()))?;
@@ -85,7 +85,7 @@ impl TryFrom<generated::Signed> for Signed {
     fn try_from(schema: generated::Signed) -> Result<Self, WireError> {
         let (size, max) = (schema.body.len(), limits::BODY_BYTES_CEILING);
         if size > max {
-            return Err(WireError::TooLarge { what: "record body", size, max });
+            return Err(WireError::TooLarge { what: "record body bytes", size, max });
         }
         let author: [u8; 32] =
             schema.author.as_ref().try_into().map_err(|_| WireError::Field("author"))?;

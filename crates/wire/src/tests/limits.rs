@@ -67,12 +67,12 @@ fn a_record_body_has_a_ceiling() {
     assert_eq!(body(max - rest).len(), max);
     assert_eq!(verdict(Record::decode(&body(max - rest))), None);
     let refused = verdict(Record::decode(&body(max - rest + 1)));
-    assert_eq!(refused, Some(("record body", max + 1, max)));
+    assert_eq!(refused, Some(("record body bytes", max + 1, max)));
     let large = Bytes::from(vec![0; max + 1]);
     let signed = Signed { body: large, ..signed() };
-    assert_eq!(verdict(Signed::decode(&signed.encode())), Some(("record body", max + 1, max)));
+    assert_eq!(verdict(Signed::decode(&signed.encode())), Some(("record body bytes", max + 1, max)));
     let (size, max) = (max + 129, max + 128);
-    assert_eq!(verdict(Signed::decode(&vec![0; size])), Some(("record", size, max)));
+    assert_eq!(verdict(Signed::decode(&vec![0; size])), Some(("record bytes", size, max)));
 }
 
 #[test]
@@ -205,5 +205,5 @@ fn what_a_bridge_carries_over_is_short() {
 
 #[test]
 fn a_proof_has_a_length() {
-    assert_eq!(verdict(Proof::decode(&[0; 257])), Some(("proof", 257, 256)));
+    assert_eq!(verdict(Proof::decode(&[0; 257])), Some(("proof bytes", 257, 256)));
 }
