@@ -5,7 +5,7 @@ mod body;
 mod convert;
 mod document;
 pub mod problem;
-mod routes;
+pub(crate) mod routes;
 mod server;
 pub mod types;
 

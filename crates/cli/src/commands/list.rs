@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, short, value_name = "TEXT")]
     prefix: Option<String>,
     /// At most this many [default: all]
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }
 

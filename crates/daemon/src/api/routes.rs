@@ -2,7 +2,7 @@
 
 pub(super) mod entries;
 pub(super) mod events;
-pub(super) mod import;
+pub(crate) mod import;
 pub(super) mod messages;
 pub(super) mod peers;
 pub(super) mod probes;
@@ -34,6 +34,11 @@ async fn read<T: Send + 'static>(
 
 /// Writes entries and says where that leaves the state.
 async fn put(context: &Context, drafts: Vec<Draft>) -> Result<Written, Problem> {
+    let lost = |draft: &Draft| draft.value.is_some() && matches!(&*draft.name, "." | "..");
+    if drafts.iter().any(lost) {
+        let detail = "an entry named `.` or `..` could not be asked for: choose another name";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let ids = context.commands.put(drafts).await?;
     let status = context.commands.status().await?;
     Ok(Written {

@@ -83,6 +83,26 @@ async fn a_broken_import_names_its_line_and_changes_nothing() {
     lab.stop().await;
 }
 
+#[test]
+fn an_imported_value_keeps_every_digit_its_author_wrote() {
+    let line = br#"{"name":"n","value":{"sum":123456789012345678901234567890,"x":1.10}}"#;
+    let draft = crate::api::routes::import::draft(line, "c", 1_000).unwrap();
+    let kept = r#"{"sum":123456789012345678901234567890,"x":1.10}"#;
+    assert_eq!(draft.value.as_deref(), Some(kept.as_bytes()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_no_url_can_carry_is_not_written() {
+    let lab = Lab::start().await;
+    for name in [".", ".."] {
+        let lines = format!("{{\"name\":\"{name}\",\"value\":1}}");
+        let refused = lab.refused(Method::POST, "/v1/import", &lines).await;
+        assert_eq!(refused, (400, "bad-request".to_owned()));
+    }
+    assert_eq!(lab.get("/v1/root").await.1["entries"], 0);
+    lab.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_wrote_is_not_ours_to_remove() {
     let first = Lab::start().await;

@@ -7,6 +7,8 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use node::Draft;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use wire::Entry;
 
 use super::entries::{WriteQuery, collection};
@@ -63,12 +65,15 @@ pub(super) fn drafts(
 
 /// Reads one line.
 pub(crate) fn draft(line: &[u8], collection: &str, bytes_max: usize) -> Result<Draft, Problem> {
-    let ImportLine { name, value } = serde_json::from_slice(line).map_err(|error| {
+    let bad = |error: serde_json::Error| {
         // serde_json counts lines within this one line; the column is what helps.
         let text = error.to_string().replace(" at line 1 column", " at column");
         Problem::new(Code::BadJson, text)
-    })?;
-    let value = Bytes::from(value.to_string());
+    };
+    let ImportLine { name, .. } = serde_json::from_slice(line).map_err(bad)?;
+    // The author's own text is kept: parsing and writing again would round large numbers.
+    let RawLine { value } = serde_json::from_slice(line).map_err(bad)?;
+    let value = Bytes::copy_from_slice(value.get().as_bytes());
     if bytes_max < value.len() {
         let detail = format!("the value is larger than the {bytes_max} bytes of a record");
         return Err(Problem::new(Code::TooLarge, detail));
@@ -77,6 +82,12 @@ pub(crate) fn draft(line: &[u8], collection: &str, bytes_max: usize) -> Result<D
     entry.check()?;
     let Entry { collection, name, value } = entry;
     Ok(Draft { collection, name, value })
+}
+
+#[derive(Deserialize)]
+struct RawLine<'a> {
+    #[serde(borrow)]
+    value: &'a RawValue,
 }
 
 const IMPORT_BYTES_MAX: usize = 4 * 1024 * 1024;

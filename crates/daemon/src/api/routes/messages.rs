@@ -4,7 +4,10 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use bytes::Bytes;
 use node::Publication;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use wire::Digest;
 
 use super::Shared;
@@ -21,7 +24,10 @@ pub(crate) async fn publish(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Published>, Problem> {
-    let message: NewMessage = body::json(&headers, body).await?;
+    let bytes = body::read(&headers, body, body::JSON_BYTES_MAX, &["application/json"]).await?;
+    let message: NewMessage = body::parse(&bytes)?;
+    // The author's own text is kept: parsing and writing again would round large numbers.
+    let RawMessage { payload } = body::parse(&bytes)?;
     let life_ms = match message.life_s {
         Some(life_s) => life_s.saturating_mul(1_000),
         None => context.commands.message_life_ms(),
@@ -29,13 +35,19 @@ pub(crate) async fn publish(
     let publication = Publication {
         topic: message.topic,
         kind: kind(message.kind.unwrap_or_default()),
-        payload: message.payload.to_string().into(),
+        payload: Bytes::copy_from_slice(payload.get().as_bytes()),
         reply_to: message.reply_to.as_deref().map(reply_to).transpose()?,
         life_ms,
     };
     let (id, links) = context.commands.publish(publication).await?;
     let schema = "trellis.published/1".to_owned();
     Ok(Json(Published { schema, id: id.to_string(), links }))
+}
+
+#[derive(Deserialize)]
+struct RawMessage<'a> {
+    #[serde(borrow)]
+    payload: &'a RawValue,
 }
 
 fn kind(kind: MessageKind) -> wire::MessageKind {

@@ -7,8 +7,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Shared;
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
 use crate::api::types::ProblemBody;
+use crate::commands::Failure;
 use crate::metrics::Sample;
 
 /// Says that the process answers; peers have no say in it.
@@ -22,18 +23,20 @@ pub(crate) async fn livez() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "node", security(()),
     responses((status = 200, body = String), (status = 503, body = String)))]
 pub(crate) async fn readyz(State(context): State<Shared>) -> Response {
-    let not_yet = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    // A word and no more: nobody has shown a token.
+    let not_yet = |why: &'static str| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     let condition = context.condition.borrow().clone();
     if condition.stopping {
-        return not_yet("stopping".to_owned());
+        return not_yet("stopping");
     }
-    if let Some(failure) = condition.failing {
-        return not_yet(failure.to_string());
+    match condition.failing {
+        Some(Failure::DiskFull(_)) => return not_yet(Code::DiskFull.name()),
+        Some(_) => return not_yet(Code::StoreFailed.name()),
+        None => {}
     }
     match tokio::time::timeout(READY_MAX, context.commands.status()).await {
         Ok(Ok(_)) => "ok".into_response(),
-        Ok(Err(failure)) => not_yet(failure.to_string()),
-        Err(_) => not_yet("the node does not answer within 1 s".to_owned()),
+        Ok(Err(_)) | Err(_) => not_yet("the node does not answer within 1 s"),
     }
 }
 
