@@ -5,7 +5,7 @@ use node::engine;
 use wire::{Content, Entry, Message, NodeId, Signed};
 
 use crate::api::types::{
-    BridgedOrigin, EntryEvent, EventData, MessageEvent, MessageKind, PeerEvent, PeerState,
+    BridgedOrigin, EntryEvent, EventData, Json, MessageEvent, MessageKind, PeerEvent, PeerState,
     RefusedEvent, RootEvent,
 };
 use crate::clock::rfc3339;
@@ -133,12 +133,6 @@ pub(crate) fn short(node: NodeId) -> String {
     format!("{node:?}")
 }
 
-/// Returns JSON text as a value; bytes that are no JSON become a string.
-pub(crate) fn json(bytes: &[u8]) -> serde_json::Value {
-    serde_json::from_slice(bytes)
-        .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into())
-}
-
 fn peer_event(node: Option<NodeId>, state: PeerState, why: Option<String>) -> EventData {
     EventData::Peer(PeerEvent { node: node.map(|node| node.to_string()), state, why })
 }
@@ -195,7 +189,7 @@ fn message_event(origin: Origin, signed: &Signed, message: Message) -> MessageEv
         origin_peer: it.origin_peer,
     });
     let (topic, author) = (message.topic, signed.author.to_string());
-    let payload = json(&message.payload);
+    let payload = Json::of(&message.payload);
     MessageEvent { id, topic, author, kind, payload, created, hops, from, bridged }
 }
 

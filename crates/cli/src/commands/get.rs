@@ -1,6 +1,9 @@
 //! `trellis get`.
 
 use daemon::api::types::EntryAnswer;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{Place, entry_path};
 use crate::words::{ago, printable, printable_json, short_node};
@@ -32,7 +35,7 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
         return place.output.data(answer.text);
     }
     let EntryAnswer { entry, others, .. } = answer.value;
-    place.output.data(printable_json(&serde_json::to_string_pretty(&entry.value)?))?;
+    place.output.data(printable_json(&shown(&answer.text)?))?;
     let (author, when) = (short_node(&entry.author), ago(&entry.created));
     let others = match others {
         0 => String::new(),
@@ -41,4 +44,25 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     let name = printable(&entry.name);
     place.output.note(format_args!("{name} by ...{author}, {when}{others}"));
     Ok(())
+}
+
+/// Lays a value out for reading, unless that would change a digit of it.
+fn shown(answer: &str) -> anyhow::Result<String> {
+    let RawEntry { value } = serde_json::from_str(answer)?;
+    let parsed: Value = serde_json::from_str(value.get())?;
+    // Keys come in another order, so it is the letters that have to be the same.
+    let letters = |text: &str| {
+        let mut letters: Vec<u8> = text.bytes().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let same = letters(&parsed.to_string()) == letters(value.get());
+    if same { Ok(serde_json::to_string_pretty(&parsed)?) } else { Ok(value.get().to_owned()) }
+}
+
+/// The part of an entry that may hold numbers no machine number holds.
+#[derive(Deserialize)]
+pub(super) struct RawEntry<'a> {
+    #[serde(borrow)]
+    pub(super) value: &'a RawValue,
 }

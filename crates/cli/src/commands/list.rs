@@ -1,7 +1,9 @@
 //! `trellis list`.
 
-use daemon::api::types::{Entries, Entry};
+use daemon::api::types::{Entries, Entry, Json};
+use serde::Deserialize;
 
+use super::get::RawEntry;
 use super::{Place, query};
 use crate::client::Client;
 use crate::words::{counted, printable, printable_json, short_node};
@@ -56,7 +58,20 @@ async fn page(
         ("limit", Some(&room)),
         ("after", after),
     ]);
-    Ok(client.get::<Entries>(&format!("/v1/entries{path}")).await?.value)
+    let answer = client.get::<Entries>(&format!("/v1/entries{path}")).await?;
+    // The values once more, from the text: every digit counts.
+    let raw: RawEntries<'_> = serde_json::from_str(&answer.text)?;
+    let mut page = answer.value;
+    for (entry, raw) in page.entries.iter_mut().zip(raw.entries) {
+        entry.value = Json::of(raw.value.get().as_bytes());
+    }
+    Ok(page)
+}
+
+#[derive(Deserialize)]
+struct RawEntries<'a> {
+    #[serde(borrow)]
+    entries: Vec<RawEntry<'a>>,
 }
 
 /// Writes pages as they come: the whole state never has to fit into this process.
@@ -100,7 +115,7 @@ impl List<'_> {
 
 fn line(entry: &Entry) -> anyhow::Result<String> {
     let (collection, name) = (printable(&entry.collection), printable(&entry.name));
-    let value = printable_json(&serde_json::to_string(&entry.value)?);
+    let value = printable_json(entry.value.text());
     Ok(format!("{collection}\t{name}\t...{}\t{value}\n", short_node(&entry.author)))
 }
 

@@ -179,7 +179,7 @@ fn line(event: &Event) -> anyhow::Result<String> {
             format!("{collection}\t{name}\t...{}\t{what}", short_node(&it.author))
         }
         EventData::Message(it) => {
-            let payload = printable_json(&serde_json::to_string(&it.payload)?);
+            let payload = printable_json(it.payload.text());
             let topic = printable(&it.topic);
             let mark = if it.bridged.is_some() { "\tunsigned" } else { "" };
             format!("{topic}\t...{}\t{payload}{mark}", short_node(&it.author))

@@ -26,6 +26,20 @@ fn has(document: &Value, schema: &str, keys: &[&str]) {
 }
 
 #[test]
+fn no_digit_is_lost_between_put_and_get() {
+    let place = TempDir::new().unwrap();
+    let node = Node::start(&place.path().join("node"), &[]);
+    let text = r#"{"b":[123456789012345678901234567890,1.10],"a":"x y"}"#;
+    node.run(&["put", "exact", text]).succeeds();
+    for arguments in
+        [&["get", "exact"][..], &["get", "exact", "--json"], &["list"], &["list", "--json"]]
+    {
+        let shown = node.run(arguments).succeeds().stdout;
+        assert!(shown.contains(text), "{arguments:?}: {shown}");
+    }
+}
+
+#[test]
 fn every_command_answers_with_its_schema() {
     let (_place, node) = alone();
     has(&node.up, "trellis.up/1", &["node", "directory", "http", "api", "pid"]);

@@ -5,10 +5,9 @@ use node::{Counters, PeerState, PeerStatus, Status, engine};
 use store::Found;
 use wire::Content;
 
-use super::types::{self, Health};
+use super::types::{self, Health, Json};
 use super::{Context, problem::Code, problem::Problem};
 use crate::clock::rfc3339;
-use crate::report::json;
 
 pub(super) fn status(context: &Context, status: Status) -> types::Status {
     let (health, why, what_you_can_do) = health(context, &status);
@@ -138,7 +137,7 @@ pub(super) fn entry(found: Found) -> Result<types::Entry, Problem> {
     let author = found.signed.author.to_string();
     let opened = found.signed.open().map_err(|_| damaged())?;
     let Content::Entry(entry) = opened.record.content else { return Err(damaged()) };
-    let value = entry.value.as_deref().map_or(serde_json::Value::Null, json);
+    let value = Json::of(entry.value.as_deref().unwrap_or(b"null"));
     let (id, created) = (found.id.to_string(), rfc3339(found.created.ms()));
     Ok(types::Entry { id, collection: entry.collection, name: entry.name, author, value, created })
 }

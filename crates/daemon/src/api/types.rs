@@ -2,6 +2,7 @@
 
 mod entries;
 mod events;
+mod json;
 mod messages;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ pub use events::{
     BridgedOrigin, EVENT_KINDS, EntryEvent, Event, EventData, Gap, MessageEvent, PeerEvent,
     RefusedEvent, RootEvent,
 };
+pub use json::Json;
 pub use messages::{MessageKind, NewMessage, Published};
 
 /// `trellis.status/1`: how this node is.

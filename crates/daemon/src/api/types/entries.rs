@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::Json;
+
 /// `trellis.written/1`: the entries are on disk.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct Written {
@@ -40,8 +42,9 @@ pub struct Entry {
     pub name: String,
     /// Who wrote it.
     pub author: String,
-    /// Any JSON.
-    pub value: Value,
+    /// Any JSON, digit for digit as its author wrote it.
+    #[schema(value_type = Value)]
+    pub value: Json,
     /// When, RFC 3339.
     pub created: String,
 }

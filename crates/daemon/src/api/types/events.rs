@@ -1,10 +1,9 @@
 //! Shapes of the event stream.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{MessageKind, PeerState};
+use super::{Json, MessageKind, PeerState};
 
 /// The `data` of one event of the stream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
@@ -80,8 +79,10 @@ pub struct MessageEvent {
     pub author: String,
     /// What it is for.
     pub kind: MessageKind,
-    /// Any JSON; a string where the author's bytes are no JSON.
-    pub payload: Value,
+    /// Any JSON, digit for digit as its author wrote it; a string where the author's bytes are no
+    /// JSON.
+    #[schema(value_type = serde_json::Value)]
+    pub payload: Json,
     /// When it was written, RFC 3339.
     pub created: String,
     /// Hops it has travelled.
