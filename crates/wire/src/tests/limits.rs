@@ -70,7 +70,10 @@ fn a_record_body_has_a_ceiling() {
     assert_eq!(refused, Some(("record body bytes", max + 1, max)));
     let large = Bytes::from(vec![0; max + 1]);
     let signed = Signed { body: large, ..signed() };
-    assert_eq!(verdict(Signed::decode(&signed.encode())), Some(("record body bytes", max + 1, max)));
+    assert_eq!(
+        verdict(Signed::decode(&signed.encode())),
+        Some(("record body bytes", max + 1, max))
+    );
     let (size, max) = (max + 129, max + 128);
     assert_eq!(verdict(Signed::decode(&vec![0; size])), Some(("record bytes", size, max)));
 }
