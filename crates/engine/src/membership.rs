@@ -127,7 +127,7 @@ impl Membership {
         &self.bootstrap
     }
 
-    /// Says whether an address or any of a node's addresses is being dialled.
+    /// Says whether an address is being dialled.
     pub(crate) fn is_dialling(&self, address: &Address) -> bool {
         self.dials.contains_key(address)
     }
@@ -144,7 +144,8 @@ impl Membership {
         *author != self.me && newer && !self.declined.has(&opened.id)
     }
 
-    /// Takes a verified profile in, if it is news (MEMBER-2). Returns the row to write and the node that made room for it.
+    /// Takes a verified profile in, if it is news (MEMBER-2). Returns the row to write and the node
+    /// that made room for it.
     pub(crate) fn learn(&mut self, opened: &Opened, now: Now) -> Option<(BookRow, Option<NodeId>)> {
         let author = opened.signed.author;
         if !self.is_news(opened) {
@@ -217,6 +218,9 @@ impl Membership {
     /// one is no proof of that one.
     pub(crate) fn dial_answered(&mut self, address: &Address, by: NodeId, now: Now) {
         let hello = now.after(self.hello_ms);
+        if let Some(known) = self.known.get_mut(&by) {
+            known.retry.at = hello;
+        }
         match self.dials.remove(address) {
             Some(Target::Node(expected)) if expected != by => {
                 if let Some(known) = self.known.get_mut(&expected) {

@@ -1,7 +1,7 @@
 //! Neighbours compare their sets and fetch what they lack.
 //!
 //! Both ends tell each other their summaries until each has heard the other agree (WALK-1). Where
-//! they differ, the smaller id begins a walk (WALK-3). Only quiet sets are compared: records in
+//! they differ, the smaller id begins a walk (WALK-3). Sets in motion wait a little: records in
 //! flight would look missing (WALK-2).
 
 use std::collections::{BTreeSet, VecDeque};

@@ -78,6 +78,23 @@ fn a_peer_that_never_says_hello_is_not_dialled_at_the_speed_of_light() {
 }
 
 #[test]
+fn a_known_node_is_not_dialled_twice_while_its_hello_is_on_its_way() {
+    let at = "http://77.0.0.9:7";
+    let row = BookRow {
+        node: puppet(7).id(),
+        profile: profile(&puppet(7), START_MS - 1_000, &[at]),
+        reached: None,
+        heard_ms: 1,
+    };
+    let mut lab = Lab::waking(config(), Snapshot { book: vec![row], ..Snapshot::default() });
+    assert_eq!(dials(&lab.pass(1)), vec![at]);
+    dialled(&mut lab, 1, &puppet(7), &address(at));
+    assert!(dials(&lab.pass(5_000)).is_empty());
+    // It never comes: that was as good as no answer, and the node is not given up.
+    assert_eq!(dials(&lab.pass(30_000)).first().map(String::as_str), Some(at));
+}
+
+#[test]
 fn a_linked_bootstrap_is_not_dialled_even_if_the_book_is_full() {
     let a = address("http://77.0.0.9:1");
     let mut lab = Lab::waking(
