@@ -110,7 +110,7 @@ async fn probe(shared: &Shared, address: &Address, status: u16) -> Result<Found,
             // A door without a list of peers is a door.
             let peers = call.make(shared).await.map(|(_, body)| stranger::peers(&body));
             let peers = peers.unwrap_or_default();
-            Ok(Found::Door(Door { node_id, trellis: None, peers }))
+            Ok(Found::Door(Door { node_id, peers }))
         }
         Some(Health::Trellis) => Err(format!(
             "a Trellis node, but its /link answers HTTP {status}: it is full, or a proxy before \

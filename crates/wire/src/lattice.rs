@@ -1,6 +1,6 @@
 //! Design A's messages as values. The HTTP door turns them from and into JSON.
 
-use crate::{Address, NodeId, Signed};
+use crate::{Address, Signed};
 
 /// One body of `POST /gossip`, after the door checked its types.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,13 +44,11 @@ pub enum Meaning {
     },
 }
 
-/// What a door said of itself at `GET /health`, and whom it named at `GET /peers`.
+/// What a design-A node said of itself at `GET /health`, and whom it named at `GET /peers`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Door {
     /// Its `node_id`, as text.
     pub node_id: String,
-    /// The key, where it is a Trellis node.
-    pub trellis: Option<NodeId>,
     /// Addresses it named.
     pub peers: Vec<Address>,
 }

@@ -44,7 +44,7 @@ impl Lab {
     }
 
     fn found(&mut self, port: u16, name: &str) -> Vec<Effect> {
-        let door = Door { node_id: name.to_owned(), trellis: None, peers: Vec::new() };
+        let door = Door { node_id: name.to_owned(), peers: Vec::new() };
         self.input(Input::DoorFound(address(port), door))
     }
 

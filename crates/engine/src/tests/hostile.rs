@@ -327,8 +327,7 @@ fn nobody_makes_us_knock_inside_by_way_of_a_door_or_a_profile() {
         Box::new(unsigned("m", Meaning::Announce { node_id: "a".into(), address: door.clone() })),
     ));
     let peers = vec![address("http://169.254.169.254/latest"), address("http://127.0.0.1:8881")];
-    let effects =
-        lab.input(Input::DoorFound(door, Door { node_id: "a".into(), trellis: None, peers }));
+    let effects = lab.input(Input::DoorFound(door, Door { node_id: "a".into(), peers }));
     let mut all = dials(&effects);
     let link = lab.link(&puppet(1)); // remote 77.0.0.2
     lab.push(link, &profile(&puppet(9), START_MS, &["http://127.0.0.1:6379"]), 3);
@@ -460,7 +459,7 @@ fn a_book_full_of_keys_that_hung_up_takes_new_ones() {
 fn the_operators_own_door_always_has_a_place() {
     let b = address("http://77.0.0.9:1");
     let mut lab = Lab::with(Config { doors_max: 1, bootstrap: vec![b.clone()], ..config() });
-    let d = |n: &str| Door { node_id: n.into(), trellis: None, peers: vec![] };
+    let d = |n: &str| Door { node_id: n.into(), peers: vec![] };
     lab.input(Input::DoorFound(address("http://77.0.0.66:1"), d("evil")));
     assert_eq!(dials(&lab.pass(1)).len(), 1);
     lab.input(Input::DoorFound(b.clone(), d("mine")));

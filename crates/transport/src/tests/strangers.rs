@@ -64,7 +64,7 @@ async fn a_design_a_node_is_found_with_its_peers() {
     let peers: Vec<Address> =
         ["http://127.0.0.1:7", "http://127.0.0.1:8"].map(|it| it.parse().unwrap()).into();
     assert_eq!(at, address);
-    assert_eq!(door, Door { node_id: "a-node".to_owned(), trellis: None, peers });
+    assert_eq!(door, Door { node_id: "a-node".to_owned(), peers });
 }
 
 #[tokio::test]
