@@ -159,7 +159,7 @@ impl Runtime {
             }
             NetEffect::PushDoor(address, envelope) => self.transport.push_door(address, *envelope),
             NetEffect::Report(event) => self.reporter.report(event, self.clock.now().unix_ms),
-            NetEffect::Send(link, frame) => self.transport.send(link.0, frame),
+            NetEffect::Send(link, class, frame) => self.transport.send(link.0, class, frame),
             NetEffect::Verify(checks) => self.verifier.check(checks),
         }
     }

@@ -153,7 +153,7 @@ impl Engine {
     /// Advances by one input and returns what must happen next.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         match input {
-            Input::Congested(link, frames) => self.congested(link, frames, now),
+            Input::Congested(link, _, frames) => self.congested(link, frames, now),
             Input::Connected(connected) => self.connected(&connected, now),
             Input::DialFailed(address, why) => self.dial_failed(&address, &why, now),
             Input::Disconnected(link, why) => self.disconnected(link, &why, now),
@@ -213,7 +213,7 @@ impl Engine {
             Frame::PeersWanted => self.hand_out_peers(id),
             Frame::Ping(ping) => self.ping(id, &ping, now),
             Frame::Pong(pong) => self.pong(id, &pong, now),
-            Frame::Push(records) => self.pushed(id, records, now),
+            Frame::Push(push) => self.pushed(id, push.records, now),
             Frame::Records(records) => self.records(id, records, now),
             Frame::Summary(summary) => self.summary_heard(id, summary, now),
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use wire::lattice::{Door, Envelope};
-use wire::{Address, Carried, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed};
+use wire::{Address, Carried, Class, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed};
 
 /// Names a live connection. The shell gives each a new number and never uses one twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -43,8 +43,8 @@ pub struct Connected {
 /// Something that happened outside.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// A bounded queue towards the peer was full: that many frames were not sent.
-    Congested(LinkId, u64),
+    /// A bounded queue of one class towards the peer was full: that many frames were not sent.
+    Congested(LinkId, Class, u64),
     /// A link came up.
     Connected(Connected),
     /// An address could not be dialled, or no Trellis node and no design-A node answered there.
@@ -85,8 +85,8 @@ pub enum Effect {
     PushDoor(Address, Box<Envelope>),
     /// Tell the operator's side of the program.
     Report(Event),
-    /// Send an encoded frame.
-    Send(LinkId, Bytes),
+    /// Send an encoded frame, in the order of its class.
+    Send(LinkId, Class, Bytes),
     /// Check these signatures on any thread; answered by `Verified`.
     Verify(Vec<(RecordId, Signed)>),
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use wire::{Carried, Frame, RecordId, Signed, limits};
+use wire::{Carried, Class, Frame, Push, RecordId, Signed, limits};
 
 use crate::{Batch, Effect, LinkId};
 
@@ -40,7 +40,7 @@ impl Outbox {
     }
 
     pub(crate) fn send(&mut self, link: LinkId, frame: &Frame) {
-        self.send_bytes(When::AtOnce, link, Bytes::from(frame.encode()));
+        self.send_bytes(When::AtOnce, link, class_of(frame), Bytes::from(frame.encode()));
     }
 
     pub(crate) fn verify(&mut self, id: RecordId, signed: Signed) {
@@ -58,9 +58,11 @@ impl Outbox {
             groups.entry(links).or_default().push(carried);
         }
         for (links, records) in groups {
-            for frame in into_frames(records, |carried| carried.signed.size(), Frame::Push) {
+            for frame in into_frames(records, |carried| carried.signed.size(), into_push) {
                 let bytes = Bytes::from(frame.encode());
-                links.iter().for_each(|link| self.send_bytes(when, *link, bytes.clone()));
+                links
+                    .iter()
+                    .for_each(|link| self.send_bytes(when, *link, Class::Normal, bytes.clone()));
             }
         }
     }
@@ -78,10 +80,31 @@ impl Outbox {
         effects
     }
 
-    fn send_bytes(&mut self, when: When, link: LinkId, bytes: Bytes) {
+    fn send_bytes(&mut self, when: When, link: LinkId, class: Class, bytes: Bytes) {
         self.frames += 1;
-        self.effect(when, Effect::Send(link, bytes));
+        self.effect(when, Effect::Send(link, class, bytes));
     }
+}
+
+/// Repair waits for what is new; all else that is not a record keeps the network together.
+fn class_of(frame: &Frame) -> Class {
+    match frame {
+        Frame::Push(_) => Class::Normal,
+        Frame::Records(_) => Class::Bulk,
+        Frame::Compare(_)
+        | Frame::Fetch(_)
+        | Frame::Goodbye(_)
+        | Frame::Hello(_)
+        | Frame::Peers(_)
+        | Frame::PeersWanted
+        | Frame::Ping(_)
+        | Frame::Pong(_)
+        | Frame::Summary(_) => Class::Control,
+    }
+}
+
+fn into_push(records: Vec<Carried>) -> Frame {
+    Frame::Push(Push { records, ..Push::default() })
 }
 
 /// Cuts a list into frames of bounded size.

@@ -152,6 +152,7 @@ fn a_clock_off_by_a_day_is_refused_with_what_to_do() {
         time_ms: NOW.unix_ms + 86_400_000,
         profile,
         summary: Summary::default(),
+        ids_key: 7,
     }));
     let frame = engine::Input::Frame(link, Bytes::from(hello.encode()));
     node.handle(Input::Net(frame), NOW);

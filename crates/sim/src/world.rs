@@ -297,7 +297,7 @@ impl World {
                 let pushed = engine::Input::DoorPushed(address, Err("no such door".to_owned()));
                 self.schedule(self.now_ms + 1, host, Happening::Input(Box::new(pushed)));
             }
-            engine::Effect::Send(link, bytes) => self.send(link, bytes),
+            engine::Effect::Send(link, _, bytes) => self.send(link, bytes),
             engine::Effect::Verify(batch) => {
                 let verdicts = batch.iter().map(|(id, it)| (*id, self.verify(*id, it))).collect();
                 let verified = engine::Input::Verified(verdicts);

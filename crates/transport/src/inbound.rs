@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use wire::lattice::{Door, Envelope};
-use wire::{Address, Digest, NodeId, Refusal};
+use wire::{Address, Class, Digest, NodeId, Refusal};
 
 /// Names a link. Never used twice by one transport.
 pub type LinkNumber = u64;
@@ -27,6 +27,8 @@ pub enum Inbound {
     Congested {
         /// Which link.
         link: LinkNumber,
+        /// Which of its queues.
+        class: Class,
         /// How many frames since the last report.
         frames: u64,
     },

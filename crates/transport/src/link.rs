@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
-use wire::Address;
+use wire::{Address, Class};
 
 use crate::channel::{Opener, Sealer};
 use crate::transport::Shared;
@@ -248,7 +248,9 @@ impl Link<'_> {
     async fn report_congestion(&self) {
         loop {
             let frames = self.room.congested().await;
-            self.shared.tell(Inbound::Congested { link: self.link, frames }).await;
+            self.shared
+                .tell(Inbound::Congested { link: self.link, class: Class::Normal, frames })
+                .await;
         }
     }
 

@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use wire::Address;
 use wire::lattice::Envelope;
+use wire::{Address, Class};
 
 use crate::channel::StaticKey;
 use crate::door::places::Places;
@@ -77,7 +77,7 @@ impl Transport {
     }
 
     /// Queues a frame. Never blocks: what does not fit is not sent, and `Congested` says so.
-    pub fn send(&self, link: LinkNumber, frame: Bytes) {
+    pub fn send(&self, link: LinkNumber, _class: Class, frame: Bytes) {
         self.shared.links.send(link, frame);
     }
 

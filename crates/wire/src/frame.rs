@@ -2,7 +2,11 @@
 
 mod schema;
 
-use crate::{Digest, NetworkId, Signed};
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
+
+use crate::{Digest, NetworkId, NodeId, RecordId, Signed};
 
 /// Everything one node can say to another.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,8 +27,8 @@ pub enum Frame {
     Ping(Ping),
     /// I am.
     Pong(Pong),
-    /// New records, on their way to everybody.
-    Push(Vec<Carried>),
+    /// New records on their way to everybody, and what shapes the trees they travel on.
+    Push(Push),
     /// Records that were asked for.
     Records(Records),
     /// How my sets look as a whole.
@@ -50,6 +54,8 @@ pub struct Hello {
     pub profile: Signed,
     /// Its sets.
     pub summary: Summary,
+    /// Under this key it is told short ids.
+    pub ids_key: u64,
 }
 
 /// A sign of life that wants an answer.
@@ -81,10 +87,55 @@ pub struct Pong {
 pub struct Carried {
     /// The record.
     pub signed: Signed,
-    /// Hops it may still travel; clamped to [`limits::TTL_MAX`] when read.
+    /// Hops it may still travel; clamped to [`limits::HOPS_MAX`] when read.
     pub ttl: u8,
     /// Hops it has travelled.
     pub hops: u8,
+    /// Whose tree it travels on; the default is its author's.
+    pub tree: TreeId,
+}
+
+/// Names a tree: the first bytes of the node id at its root. 0 stands for the author of the record.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TreeId(pub u64);
+
+/// Names a record to one node only: a keyed hash of its id (`ShortId::of`).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ShortId(pub u64);
+
+/// What one node tells another of the broadcast under way. Any part may be empty.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Push {
+    /// New records.
+    pub records: Vec<Carried>,
+    /// The sender has these; named by the receiver's key (IHAVE).
+    pub have: Vec<ShortId>,
+    /// Send these once; named by the sender's key, as the receiver announced them.
+    pub want: Vec<ShortId>,
+    /// Trees on which the receiver shall announce to the sender instead of pushing.
+    pub prune: Vec<TreeId>,
+    /// Trees on which the receiver shall push to the sender again.
+    pub graft: Vec<TreeId>,
+}
+
+impl TreeId {
+    /// Returns the tree of a node.
+    pub fn of(node: &NodeId) -> Self {
+        let mut first = [0; 8];
+        first.copy_from_slice(&node.as_bytes()[..8]);
+        // 0 means something else; no key is known that begins with it.
+        Self(u64::from_be_bytes(first).max(1))
+    }
+}
+
+impl ShortId {
+    /// Names a record under a key that its receiver chose (SipHash-1-3). Whoever does not know the
+    /// key cannot make two records of one name.
+    pub fn of(key: u64, id: &RecordId) -> Self {
+        let mut hasher = SipHasher13::new_with_keys(key, !key);
+        hasher.write(&id.0);
+        Self(hasher.finish())
+    }
 }
 
 /// The two sets that neighbours compare.

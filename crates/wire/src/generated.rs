@@ -61,6 +61,8 @@ pub struct Message {
     /// set where an unsigned design-A message was carried over
     #[prost(message, optional, tag = "6")]
     pub bridged: ::core::option::Option<Bridged>,
+    #[prost(enumeration = "Class", tag = "7")]
+    pub class: i32,
 }
 /// Where an unsigned message came from; nothing in it is proven.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -148,6 +150,9 @@ pub struct Hello {
     pub profile: ::core::option::Option<Signed>,
     #[prost(message, optional, tag = "8")]
     pub summary: ::core::option::Option<Summary>,
+    /// under this key the sender is told short ids
+    #[prost(fixed64, tag = "9")]
+    pub ids_key: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
@@ -194,11 +199,28 @@ pub struct Carried {
     pub ttl: u32,
     #[prost(uint32, tag = "3")]
     pub hops: u32,
+    /// whose tree it travels on; 0 for its author's
+    #[prost(fixed64, tag = "4")]
+    pub tree: u64,
 }
+/// New records on their way to everybody, and what keeps the trees they travel on in shape.
+/// A short id names a record to one node only: see docs/protocol.md, TREE.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Push {
     #[prost(message, repeated, tag = "1")]
     pub records: ::prost::alloc::vec::Vec<Carried>,
+    /// short ids, by the receiver's key: the sender has these
+    #[prost(fixed64, repeated, tag = "2")]
+    pub have: ::prost::alloc::vec::Vec<u64>,
+    /// short ids, by the sender's key: send these once
+    #[prost(fixed64, repeated, tag = "3")]
+    pub want: ::prost::alloc::vec::Vec<u64>,
+    /// trees on which the receiver shall announce instead of push
+    #[prost(fixed64, repeated, tag = "4")]
+    pub prune: ::prost::alloc::vec::Vec<u64>,
+    /// trees on which it shall push again
+    #[prost(fixed64, repeated, tag = "5")]
+    pub graft: ::prost::alloc::vec::Vec<u64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Subtree {
@@ -336,6 +358,36 @@ impl MessageKind {
             "REQUEST" => Some(Self::Request),
             "RESPONSE" => Some(Self::Response),
             "HEARTBEAT" => Some(Self::Heartbeat),
+            _ => None,
+        }
+    }
+}
+/// How urgent a message is; signed, so that every hop agrees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Class {
+    Normal = 0,
+    Alert = 1,
+    Bulk = 2,
+}
+impl Class {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Normal => "NORMAL",
+            Self::Alert => "ALERT",
+            Self::Bulk => "BULK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NORMAL" => Some(Self::Normal),
+            "ALERT" => Some(Self::Alert),
+            "BULK" => Some(Self::Bulk),
             _ => None,
         }
     }

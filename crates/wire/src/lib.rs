@@ -4,6 +4,7 @@
 //! clock, no disk, no socket, and neither serde nor randomness.
 
 mod address;
+mod class;
 mod error;
 mod frame;
 #[expect(unreachable_pub, reason = "written by prost from proto/")]
@@ -19,10 +20,11 @@ mod signed;
 mod time;
 
 pub use address::Address;
+pub use class::Class;
 pub use error::{Refusal, WireError};
 pub use frame::{
-    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Ping, Pong, Range, Reason, Records, Set,
-    SetSummary, Subtree, Summary, View, Wanted,
+    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Ping, Pong, Push, Range, Reason, Records,
+    Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
 };
 pub use hash::{Digest, NetworkId, RecordId};
 pub use identity::{Identity, NodeId};

@@ -39,6 +39,10 @@ pub const NAME_BYTES_MAX: usize = 1_024;
 pub const ITEM_HASHES_MAX: usize = 256;
 /// Hops a record may still travel: design A's value, clamped at every door.
 pub const TTL_MAX: u8 = 10;
+/// Hops a record may still travel on links; a tree is deeper than a flood.
+pub const HOPS_MAX: u8 = 64;
+/// Short ids or trees in one part of a push.
+pub const SHORT_IDS_MAX: usize = 512;
 /// How far ahead of our clock a record may be.
 pub const CLOCK_AHEAD_MS_MAX: u64 = 60_000;
 /// The longest life of a message: 30 days, in milliseconds.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::{Address, Digest, Hlc, NetworkId, RecordId, WireError, generated, limits};
+use crate::{Address, Class, Digest, Hlc, NetworkId, RecordId, WireError, generated, limits};
 
 /// What a signed body says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,6 +57,8 @@ pub struct Message {
     pub reply_to: Option<RecordId>,
     /// Set where the author carried over an unsigned message; nothing in it is proven.
     pub bridged: Option<Bridged>,
+    /// How urgent it is. No message is [`Class::Control`]: that one is read as normal.
+    pub class: Class,
 }
 
 /// What a message is for (design C's `gossip_type`).
@@ -112,6 +114,15 @@ impl Record {
             content: Some(content),
         }
         .encode_to_vec()
+    }
+
+    /// Returns how urgent it is: who waits for whom on a link.
+    pub fn class(&self) -> Class {
+        match &self.content {
+            Content::Entry(_) => Class::Normal,
+            Content::Message(message) => message.class,
+            Content::Profile(_) => Class::Control,
+        }
     }
 
     /// Decodes and checks a body.
@@ -177,6 +188,7 @@ impl Message {
             item_hashes: Vec::new(),
             reply_to: None,
             bridged: None,
+            class: Class::Normal,
         }
     }
 
@@ -208,6 +220,12 @@ impl Message {
                 message_type: bridged.message_type.clone(),
                 origin_peer: bridged.origin_peer.clone(),
             }),
+            class: match self.class {
+                Class::Alert => generated::Class::Alert,
+                Class::Control | Class::Normal => generated::Class::Normal,
+                Class::Bulk => generated::Class::Bulk,
+            }
+            .into(),
         }
     }
 
@@ -231,6 +249,12 @@ impl Message {
             message_type: bridged.message_type,
             origin_peer: bridged.origin_peer,
         });
+        let class = match generated::Class::try_from(schema.class) {
+            Ok(generated::Class::Alert) => Class::Alert,
+            Ok(generated::Class::Normal) => Class::Normal,
+            Ok(generated::Class::Bulk) => Class::Bulk,
+            Err(_) => return Err(WireError::Field("message class")),
+        };
         let message = Self {
             topic: schema.topic,
             kind,
@@ -238,6 +262,7 @@ impl Message {
             item_hashes: item_hashes?,
             reply_to,
             bridged,
+            class,
         };
         message.check()?;
         Ok(message)

@@ -12,7 +12,9 @@ impl Runtime {
         let input = match inbound {
             Inbound::Ask(question) => return self.ask(question),
             Inbound::Closed { link, why } => NetInput::Disconnected(LinkId(link), why),
-            Inbound::Congested { link, frames } => NetInput::Congested(LinkId(link), frames),
+            Inbound::Congested { link, class, frames } => {
+                NetInput::Congested(LinkId(link), class, frames)
+            }
             Inbound::DialFailed { address, why } => NetInput::DialFailed(address, why),
             Inbound::DoorFound { address, door } => NetInput::DoorFound(address, door),
             Inbound::DoorPushed { address, result } => {

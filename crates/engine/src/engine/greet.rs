@@ -65,6 +65,7 @@ impl Engine {
             time_ms: now.unix_ms,
             profile: self.profile.signed.clone(),
             summary: self.sets.summary(),
+            ids_key: self.session,
         };
         let Some(link) = self.links.get_mut(id) else { return };
         link.told = Some(hello.summary);

@@ -1,6 +1,6 @@
 //! What enters, and where it goes from there.
 
-use wire::{Carried, Content, NodeId, Opened, Record, RecordId, Refusal, limits};
+use wire::{Carried, Content, NodeId, Opened, Record, RecordId, Refusal, TreeId, limits};
 
 use super::Engine;
 use crate::intake::{Arrival, Joined, Pending, Source, Spread};
@@ -24,7 +24,8 @@ impl Engine {
             }
             ids.push(opened.id);
             let (ttl, hops) = (self.config.ttl, 0);
-            let carried = Carried { signed: opened.signed.clone(), ttl, hops };
+            let carried =
+                Carried { signed: opened.signed.clone(), ttl, hops, tree: TreeId::default() };
             self.enter(&place, opened, &carried, None, now);
             pushes.push((carried, links.clone()));
         }
@@ -35,7 +36,7 @@ impl Engine {
     }
 
     pub(super) fn pushed(&mut self, id: LinkId, records: Vec<Carried>, now: Now) {
-        for Carried { signed, ttl, hops } in records {
+        for Carried { signed, ttl, hops, .. } in records {
             let source = Source::Link(id);
             match signed.open() {
                 Ok(opened) => {
@@ -109,7 +110,7 @@ impl Engine {
         for rival in rivals {
             self.duplicate(rival.source);
         }
-        let carried = Carried { signed: opened.signed.clone(), ttl, hops };
+        let carried = Carried { signed: opened.signed.clone(), ttl, hops, tree: TreeId::default() };
         if opened.signed.author == self.me {
             // Written by this key on another day: what we write must be newer.
             self.author.observe(opened.record.created);
@@ -204,8 +205,12 @@ impl Engine {
     }
 
     pub(super) fn spread_own_profile(&mut self) {
-        let carried =
-            Carried { signed: self.profile.signed.clone(), ttl: self.config.ttl, hops: 0 };
+        let carried = Carried {
+            signed: self.profile.signed.clone(),
+            ttl: self.config.ttl,
+            hops: 0,
+            tree: TreeId::default(),
+        };
         let links = self.links.greeted_ids();
         if !links.is_empty() {
             self.outbox.push(When::OnDisk, vec![(carried, links)]);

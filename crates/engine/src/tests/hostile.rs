@@ -155,7 +155,7 @@ fn profiles_are_small_enough_to_be_handed_over() {
     let max = effects
         .iter()
         .filter_map(|effects| match effects {
-            Effect::Send(_, b) => Some(b.len()),
+            Effect::Send(_, _, b) => Some(b.len()),
             _ => None,
         })
         .max()
@@ -310,7 +310,7 @@ fn a_wish_brings_a_bounded_answer_however_often_it_names_a_key() {
     let got: usize = effects
         .iter()
         .filter_map(|effects| match effects {
-            Effect::Send(_, b) => Some(b.len()),
+            Effect::Send(_, _, b) => Some(b.len()),
             _ => None,
         })
         .sum();
@@ -342,7 +342,7 @@ fn a_full_queue_is_not_filled_further() {
     lab.pass(20);
     let mut n = 0;
     for _ in 0..1000 {
-        lab.input(Input::Congested(link, 1));
+        lab.input(Input::Congested(link, wire::Class::Normal, 1));
         n += sent(&lab.pass(0), link).len();
     }
     assert!(n < 10, "{n} frames at one moment into a full queue");

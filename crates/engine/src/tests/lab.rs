@@ -136,6 +136,7 @@ impl Lab {
             time_ms: self.now.unix_ms,
             profile: profile(peer, self.now.unix_ms, &[]),
             summary: Summary::default(),
+            ids_key: 7,
         }
     }
 
@@ -144,7 +145,18 @@ impl Lab {
     }
 
     pub(super) fn push(&mut self, link: LinkId, signed: &Signed, ttl: u8) -> Vec<Effect> {
-        self.say(link, &Frame::Push(vec![Carried { signed: signed.clone(), ttl, hops: 1 }]))
+        self.say(
+            link,
+            &Frame::Push(wire::Push {
+                records: vec![Carried {
+                    signed: signed.clone(),
+                    ttl,
+                    hops: 1,
+                    tree: wire::TreeId(0),
+                }],
+                ..wire::Push::default()
+            }),
+        )
     }
 
     pub(super) fn root(&self) -> SetSummary {
@@ -205,7 +217,7 @@ pub(super) fn id_of(signed: &Signed) -> RecordId {
 /// Everything sent on a link, decoded.
 pub(super) fn sent(effects: &[Effect], link: LinkId) -> Vec<Frame> {
     let frames = effects.iter().filter_map(|effect| match effect {
-        Effect::Send(to, bytes) if *to == link => Some(Frame::decode(bytes).unwrap()),
+        Effect::Send(to, _, bytes) if *to == link => Some(Frame::decode(bytes).unwrap()),
         _ => None,
     });
     frames.collect()
@@ -215,7 +227,7 @@ pub(super) fn sent(effects: &[Effect], link: LinkId) -> Vec<Frame> {
 pub(super) fn pushed(effects: &[Effect], link: LinkId) -> Vec<(RecordId, u8)> {
     let frames = sent(effects, link).into_iter();
     let records = frames.flat_map(|frame| match frame {
-        Frame::Push(records) => records,
+        Frame::Push(push) => push.records,
         _ => Vec::new(),
     });
     records.map(|carried| (id_of(&carried.signed), carried.ttl)).collect()

@@ -76,7 +76,7 @@ impl Pair {
         let mut queue: VecDeque<(usize, Effect)> = effects.collect();
         while let Some((side, effect)) = queue.pop_front() {
             let (to, input) = match effect {
-                Effect::Send(_, bytes) => {
+                Effect::Send(_, _, bytes) => {
                     self.frames += 1;
                     (1 - side, Input::Frame(LinkId(1), bytes))
                 }

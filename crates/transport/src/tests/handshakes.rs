@@ -230,7 +230,7 @@ async fn a_peer_that_accepts_no_data_is_dropped() {
     let linked = node.linked().await;
     let why = loop {
         for _ in 0..64 {
-            node.transport.send(linked.link, vec![0; 64 * 1024].into());
+            node.transport.send(linked.link, wire::Class::Normal, vec![0; 64 * 1024].into());
         }
         match timeout(Duration::from_millis(10), node.inbox.recv()).await {
             Ok(Some(Inbound::Closed { why, .. })) => break why,

@@ -37,8 +37,8 @@ async fn frames_of_every_size_arrive_in_order_both_ways() {
     let frames: Vec<Bytes> =
         (0..10_u8).flat_map(|round| sizes.map(|size| Bytes::from(vec![round; size]))).collect();
     for frame in &frames {
-        left.transport.send(ours.link, frame.clone());
-        right.transport.send(theirs.link, frame.clone());
+        left.transport.send(ours.link, wire::Class::Normal, frame.clone());
+        right.transport.send(theirs.link, wire::Class::Normal, frame.clone());
     }
     for frame in &frames {
         assert!(left.frame().await == frame);
@@ -99,11 +99,13 @@ async fn a_full_queue_is_reported_and_recovers() {
     let (mut sent, mut dropped, mut arrived) = (0_u64, 0, 0);
     while dropped == 0 {
         for _ in 0..64 {
-            left.transport.send(ours.link, vec![0; 64 * 1024].into());
+            left.transport.send(ours.link, wire::Class::Normal, vec![0; 64 * 1024].into());
             sent += 1;
         }
         match timeout(Duration::from_millis(1), left.inbox.recv()).await {
-            Ok(Some(Inbound::Congested { link, frames })) if link == ours.link => dropped += frames,
+            Ok(Some(Inbound::Congested { link, frames, .. })) if link == ours.link => {
+                dropped += frames
+            }
             Ok(other) => panic!("not congested but {other:?}"),
             Err(_) => {}
         }
@@ -120,7 +122,7 @@ async fn a_full_queue_is_reported_and_recovers() {
             }
         }
     }
-    left.transport.send(ours.link, Bytes::from_static(b"well again"));
+    left.transport.send(ours.link, wire::Class::Normal, Bytes::from_static(b"well again"));
     assert_eq!(right.frame().await, "well again");
 }
 
@@ -135,10 +137,10 @@ async fn closing_delivers_what_is_queued_and_the_farewell() {
         }
         let [(mut closer, ours), (mut other, theirs)] = ends;
         for number in 0..100_u8 {
-            closer.transport.send(ours, vec![number; 10_000].into());
+            closer.transport.send(ours, wire::Class::Normal, vec![number; 10_000].into());
         }
         closer.transport.close(ours, Some(Bytes::from_static(b"farewell")));
-        closer.transport.send(ours, Bytes::from_static(b"too late"));
+        closer.transport.send(ours, wire::Class::Normal, Bytes::from_static(b"too late"));
         for number in 0..100_u8 {
             assert_eq!(other.frame().await[0], number);
         }
@@ -156,7 +158,7 @@ async fn a_peer_that_does_not_read_delays_closing_only_for_a_while() {
     let mut right = node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
     let (ours, _) = linked(&mut left, &mut right).await;
     for _ in 0..120 {
-        left.transport.send(ours.link, vec![0; 64 * 1024].into());
+        left.transport.send(ours.link, wire::Class::Normal, vec![0; 64 * 1024].into());
     }
     left.transport.close(ours.link, None);
     assert_eq!(left.closed(ours.link).await, "closed by this node");

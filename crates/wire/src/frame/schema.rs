@@ -4,8 +4,8 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Ping, Pong, Range, Reason, Records, Set,
-    SetSummary, Subtree, Summary, View, Wanted,
+    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Ping, Pong, Push, Range, Reason, Records,
+    Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -31,7 +31,7 @@ impl Frame {
             Kind::PeersWanted(_) => Self::PeersWanted,
             Kind::Ping(it) => Self::Ping(Ping::from_schema(&it)?),
             Kind::Pong(it) => Self::Pong(Pong::from_schema(&it)?),
-            Kind::Push(it) => Self::Push(all_carried(it.records)?),
+            Kind::Push(it) => Self::Push(Push::from_schema(it)?),
             Kind::Records(it) => Self::Records(Records::from_schema(it)?),
             Kind::Summary(it) => Self::Summary(Summary::from_schema(Some(&it))?),
         })
@@ -58,9 +58,7 @@ impl Frame {
                 time_ms: it.time_ms,
                 summary: Some(it.summary.to_schema()),
             }),
-            Self::Push(it) => {
-                Kind::Push(generated::Push { records: it.iter().map(Carried::to_schema).collect() })
-            }
+            Self::Push(it) => Kind::Push(it.to_schema()),
             Self::Records(it) => Kind::Records(it.to_schema()),
             Self::Summary(it) => Kind::Summary(it.to_schema()),
         }
@@ -78,6 +76,7 @@ impl Hello {
             time_ms: self.time_ms,
             profile: Some((&self.profile).into()),
             summary: Some(self.summary.to_schema()),
+            ids_key: self.ids_key,
         }
     }
 
@@ -92,6 +91,7 @@ impl Hello {
             time_ms: schema.time_ms,
             profile: schema.profile.ok_or(WireError::Field("profile"))?.try_into()?,
             summary: Summary::from_schema(schema.summary.as_ref())?,
+            ids_key: schema.ids_key,
         })
     }
 }
@@ -117,14 +117,43 @@ impl Carried {
             signed: Some((&self.signed).into()),
             ttl: self.ttl.into(),
             hops: self.hops.into(),
+            tree: self.tree.0,
         }
     }
 
     fn from_schema(schema: generated::Carried) -> Result<Self, WireError> {
         let signed = schema.signed.ok_or(WireError::Field("signed"))?.try_into()?;
-        let ttl = u8::try_from(schema.ttl).unwrap_or(u8::MAX).min(limits::TTL_MAX);
+        let ttl = u8::try_from(schema.ttl).unwrap_or(u8::MAX).min(limits::HOPS_MAX);
         let hops = u8::try_from(schema.hops).unwrap_or(u8::MAX);
-        Ok(Self { signed, ttl, hops })
+        Ok(Self { signed, ttl, hops, tree: TreeId(schema.tree) })
+    }
+}
+
+impl Push {
+    fn to_schema(&self) -> generated::Push {
+        let trees = |trees: &[TreeId]| trees.iter().map(|tree| tree.0).collect();
+        generated::Push {
+            records: self.records.iter().map(Carried::to_schema).collect(),
+            have: self.have.iter().map(|id| id.0).collect(),
+            want: self.want.iter().map(|id| id.0).collect(),
+            prune: trees(&self.prune),
+            graft: trees(&self.graft),
+        }
+    }
+
+    fn from_schema(schema: generated::Push) -> Result<Self, WireError> {
+        for numbers in [&schema.have, &schema.want, &schema.prune, &schema.graft] {
+            check_count("short ids", numbers.len(), limits::SHORT_IDS_MAX)?;
+        }
+        let ids = |ids: Vec<u64>| ids.into_iter().map(ShortId).collect();
+        let trees = |trees: Vec<u64>| trees.into_iter().map(TreeId).collect();
+        Ok(Self {
+            records: all_carried(schema.records)?,
+            have: ids(schema.have),
+            want: ids(schema.want),
+            prune: trees(schema.prune),
+            graft: trees(schema.graft),
+        })
     }
 }
 

@@ -5,9 +5,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::{
-    Bridged, Carried, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hello, Hlc, Item,
-    Message, MessageKind, NodeId, Ping, Pong, Profile, Range, Reason, Record, Records, Set,
-    SetSummary, Signed, Subtree, Summary, View, Wanted, limits,
+    Bridged, Carried, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hello, Hlc,
+    Item, Message, MessageKind, NodeId, Ping, Pong, Profile, Push, Range, Reason, Record, Records,
+    Set, SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View, Wanted, limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -43,14 +43,16 @@ fn message() -> impl Strategy<Value = Message> {
         Bridged { message_id, message_type, origin_peer }
     });
     let links = (vec(digest(), 0..3), proptest::option::of(digest()));
-    (label(), kind, bytes(64), links, proptest::option::of(bridged)).prop_map(
-        |(topic, kind, payload, (item_hashes, reply_to), bridged)| Message {
+    let class = prop_oneof![Just(Class::Alert), Just(Class::Normal), Just(Class::Bulk)];
+    (label(), kind, bytes(64), links, proptest::option::of(bridged), class).prop_map(
+        |(topic, kind, payload, (item_hashes, reply_to), bridged, class)| Message {
             topic,
             kind,
             payload,
             item_hashes,
             reply_to,
             bridged,
+            class,
         },
     )
 }
@@ -84,7 +86,7 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
             time_ms,
             summary
         })),
-        vec(carried(), 0..4).prop_map(Frame::Push),
+        push(),
         records(),
         summary().prop_map(Frame::Summary),
     ]
@@ -96,6 +98,18 @@ pub(super) fn signed() -> impl Strategy<Value = Signed> {
         signature[..32].copy_from_slice(&half);
         Signed { body, author: NodeId::from_bytes(author), signature }
     })
+}
+
+fn push() -> impl Strategy<Value = Frame> {
+    let numbers = || vec(any::<u64>(), 0..4);
+    (vec(carried(), 0..4), numbers(), numbers(), numbers(), numbers()).prop_map(
+        |(records, have, want, prune, graft)| {
+            let ids = |ids: Vec<u64>| ids.into_iter().map(ShortId).collect();
+            let trees = |trees: Vec<u64>| trees.into_iter().map(TreeId).collect();
+            let (have, want) = (ids(have), ids(want));
+            Frame::Push(Push { records, have, want, prune: trees(prune), graft: trees(graft) })
+        },
+    )
 }
 
 fn hello() -> impl Strategy<Value = Frame> {
@@ -112,6 +126,7 @@ fn hello() -> impl Strategy<Value = Frame> {
                 time_ms,
                 profile,
                 summary,
+                ids_key: session,
             }))
         },
     )
@@ -170,11 +185,8 @@ fn range() -> impl Strategy<Value = Range> {
 }
 
 fn carried() -> impl Strategy<Value = Carried> {
-    (signed(), 0..=limits::TTL_MAX, any::<u8>()).prop_map(|(signed, ttl, hops)| Carried {
-        signed,
-        ttl,
-        hops,
-    })
+    (signed(), 0..=limits::HOPS_MAX, any::<u8>(), any::<u64>())
+        .prop_map(|(signed, ttl, hops, tree)| Carried { signed, ttl, hops, tree: TreeId(tree) })
 }
 
 fn summary() -> impl Strategy<Value = Summary> {

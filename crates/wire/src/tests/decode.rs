@@ -139,11 +139,13 @@ fn labels_are_text_without_control_characters() {
 #[test]
 fn hop_counts_are_clamped() {
     let signed = Some(generated::Signed::from(&sealed(entry("n"), 0)));
-    let records = vec![generated::Carried { signed, ttl: 1_000, hops: 1_000 }];
-    let push = decode(generated::frame::Kind::Push(generated::Push { records })).unwrap();
-    let Frame::Push(records) = push else { panic!("{push:?}") };
+    let records = vec![generated::Carried { signed, ttl: 1_000, hops: 1_000, tree: 0 }];
+    let push =
+        decode(generated::frame::Kind::Push(generated::Push { records, ..Default::default() }))
+            .unwrap();
+    let Frame::Push(crate::Push { records, .. }) = push else { panic!("{push:?}") };
     let [Carried { ttl, hops, .. }] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!((*ttl, *hops), (crate::limits::TTL_MAX, 255));
+    assert_eq!((*ttl, *hops), (crate::limits::HOPS_MAX, 255));
 }
 
 #[test]

@@ -31,6 +31,10 @@ fn frame(frame: &Frame) -> Verdict {
     verdict(Frame::decode(&Bytes::from(frame.encode())))
 }
 
+fn push(records: Vec<Carried>) -> crate::Push {
+    crate::Push { records, ..crate::Push::default() }
+}
+
 fn record(content: Content, expires_ms: u64) -> Record {
     Record { network: Digest([2; 32]), seq: 1, created: Hlc(1), expires_ms, content }
 }
@@ -82,8 +86,9 @@ fn a_record_body_has_a_ceiling() {
 fn the_default_body_fits_below_the_ceiling_and_both_fit_a_frame() {
     const { assert!(limits::BODY_BYTES_MAX <= limits::BODY_BYTES_CEILING) };
     let body = Bytes::from(vec![1; limits::BODY_BYTES_CEILING]);
-    let full = Carried { signed: Signed { body, ..signed() }, ttl: 1, hops: 0 };
-    assert_eq!(frame(&Frame::Push(vec![full])), None);
+    let full =
+        Carried { signed: Signed { body, ..signed() }, ttl: 1, hops: 0, tree: crate::TreeId(0) };
+    assert_eq!(frame(&Frame::Push(push(vec![full]))), None);
     // A push is closed at the target, or before a record that fits alone.
     let most = limits::RECORDS_BYTES_TARGET + limits::BODY_BYTES_CEILING;
     assert!(most <= limits::FRAME_BYTES_MAX, "{most}");
@@ -99,8 +104,12 @@ fn a_frame_has_a_length() {
 #[test]
 fn a_frame_carries_so_many_records() {
     let max = limits::RECORDS_PER_FRAME_MAX;
-    let carried = Carried { signed: signed(), ttl: 1, hops: 0 };
-    check("records", max, |size| frame(&Frame::Push(vec![carried.clone(); size])));
+    let carried = Carried { signed: signed(), ttl: 1, hops: 0, tree: crate::TreeId(0) };
+    check("records", max, |size| frame(&Frame::Push(push(vec![carried.clone(); size]))));
+    check("short ids", limits::SHORT_IDS_MAX, |size| {
+        let have = vec![crate::ShortId(1); size];
+        frame(&Frame::Push(crate::Push { have, ..crate::Push::default() }))
+    });
     check("records", max, |size| {
         let (set, records) = (Set::State, vec![signed(); size]);
         frame(&Frame::Records(Records { set, records, next: None, range: false }))
