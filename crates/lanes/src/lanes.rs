@@ -9,19 +9,18 @@ use std::collections::VecDeque;
 
 use wire::Class;
 
-/// The most that waits in each class.
+/// The most that waits in one class. Nobody makes room: what does not fit is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Bounds {
-    /// Frames of one class.
+    /// Frames.
     pub frames_max: usize,
-    /// Bytes of one class. One frame always fits an empty queue.
+    /// Bytes. One frame always fits an empty queue.
     pub bytes_max: usize,
 }
 
 /// What waits to be sent on one link.
 #[derive(Clone, Debug)]
 pub struct Lanes<T> {
-    bounds: Bounds,
     lanes: [Lane<T>; 4],
     /// The weighted class whose turn it is.
     turn: usize,
@@ -31,6 +30,7 @@ pub struct Lanes<T> {
 
 #[derive(Clone, Debug)]
 struct Lane<T> {
+    bounds: Bounds,
     queue: VecDeque<(T, usize)>,
     bytes: usize,
     /// Bytes it may still send in this turn.
@@ -47,39 +47,68 @@ pub enum Pushed {
 }
 
 impl<T> Lanes<T> {
-    /// Makes empty queues.
+    /// Makes empty queues, each with the same bounds.
     pub fn new(bounds: Bounds) -> Self {
-        let lane = || Lane { queue: VecDeque::new(), bytes: 0, credit_bytes: 0 };
-        Self { bounds, lanes: [lane(), lane(), lane(), lane()], turn: CONTROL, alert_lead_bytes: 0 }
+        Self::with_each([bounds; 4])
+    }
+
+    /// Makes empty queues with the bounds of each class, in the order of [`Class::ALL`].
+    pub fn with_each(bounds: [Bounds; 4]) -> Self {
+        let lanes = bounds.map(Lane::new);
+        let mut lanes = Self { lanes, turn: CONTROL, alert_lead_bytes: 0 };
+        lanes.begin_round();
+        lanes
     }
 
     /// Queues a frame of `bytes` bytes behind those of its class.
     pub fn push(&mut self, class: Class, frame: T, bytes: usize) -> Pushed {
         let lane = &mut self.lanes[class.index()];
-        let fits = lane.queue.len() < self.bounds.frames_max
-            && (lane.bytes + bytes <= self.bounds.bytes_max || lane.queue.is_empty());
-        if !fits {
+        if !lane.fits(1, bytes) {
             return Pushed::Full;
         }
-        lane.bytes += bytes;
-        lane.queue.push_back((frame, bytes));
+        lane.push(frame, bytes);
+        Pushed::Queued
+    }
+
+    /// Queues the parts of one frame, all or none: other classes may go between them, their own
+    /// may not. The bound on frames counts parts.
+    pub fn push_parts(&mut self, class: Class, parts: Vec<(T, usize)>) -> Pushed {
+        let lane = &mut self.lanes[class.index()];
+        let bytes = parts.iter().fold(0_usize, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        if !lane.fits(parts.len(), bytes) {
+            return Pushed::Full;
+        }
+        parts.into_iter().for_each(|(part, bytes)| lane.push(part, bytes));
         Pushed::Queued
     }
 
     /// Takes the frame that is sent next.
     pub fn pop(&mut self) -> Option<(Class, T)> {
-        let others_wait = self.lanes[CONTROL..].iter().any(|lane| !lane.queue.is_empty());
-        if !others_wait {
+        self.pop_within(usize::MAX)
+    }
+
+    /// Takes the frame that is sent next, unless it has more bytes than that: it stays the next
+    /// one, until a frame of a class that goes first comes.
+    pub fn pop_within(&mut self, bytes_max: usize) -> Option<(Class, T)> {
+        let chosen = self.choose()?;
+        if bytes_max < self.lanes[chosen].front_bytes()? {
+            return None;
+        }
+        let others_wait = self.others_wait();
+        let (frame, bytes) = self.lanes[chosen].pop()?;
+        if chosen == ALERT && others_wait {
+            self.alert_lead_bytes = self.alert_lead_bytes.saturating_add(bytes);
+        } else {
+            // Sent by others, or while the link was theirs to use: that evens it out.
+            self.alert_lead_bytes = self.alert_lead_bytes.saturating_sub(bytes);
+        }
+        if !self.others_wait() {
+            self.begin_round();
+        }
+        if self.is_empty() {
             self.alert_lead_bytes = 0;
         }
-        let alerts_first = self.alert_lead_bytes <= ALERT_LEAD_BYTES_MAX || !others_wait;
-        if alerts_first && let Some((frame, bytes)) = self.lanes[ALERT].pop() {
-            self.alert_lead_bytes += bytes;
-            return Some((Class::Alert, frame));
-        }
-        let (class, frame, bytes) = self.pop_weighted()?;
-        self.alert_lead_bytes = self.alert_lead_bytes.saturating_sub(bytes);
-        Some((class, frame))
+        Some((Class::ALL[chosen], frame))
     }
 
     /// Returns how many frames wait.
@@ -89,51 +118,131 @@ impl<T> Lanes<T> {
 
     /// Says whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.lanes.iter().all(|lane| lane.queue.is_empty())
     }
 
     /// Returns how many bytes wait.
     pub fn bytes(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.bytes).sum()
+        self.lanes.iter().fold(0, |sum, lane| sum.saturating_add(lane.bytes))
     }
 
-    fn pop_weighted(&mut self) -> Option<(Class, T, usize)> {
-        if self.lanes[CONTROL..].iter().all(|lane| lane.queue.is_empty()) {
-            return None;
+    /// Returns how many frames and bytes of one class wait.
+    pub fn waiting(&self, class: Class) -> (usize, usize) {
+        let lane = &self.lanes[class.index()];
+        (lane.queue.len(), lane.bytes)
+    }
+
+    /// Chooses whose frame is next. Chooses the same again until it was taken.
+    fn choose(&mut self) -> Option<usize> {
+        let alert_bytes = self.lanes[ALERT].front_bytes();
+        if !self.others_wait() {
+            return alert_bytes.map(|_| ALERT);
         }
-        loop {
-            let (turn, lane) = (self.turn, &mut self.lanes[self.turn]);
-            match lane.queue.front() {
-                Some((_, bytes)) if *bytes <= lane.credit_bytes => {
-                    lane.credit_bytes -= bytes;
-                    let (frame, bytes) = lane.pop()?;
-                    return Some((Class::ALL[turn], frame, bytes));
-                }
-                Some(_) => {}
-                None => lane.credit_bytes = 0,
-            }
-            self.turn = if turn + 1 < self.lanes.len() { turn + 1 } else { CONTROL };
-            let next = &mut self.lanes[self.turn];
-            if !next.queue.is_empty() {
-                next.credit_bytes += WEIGHTS[self.turn] * QUANTUM_BYTES;
+        match alert_bytes {
+            Some(bytes) if self.may_lead(bytes) => Some(ALERT),
+            Some(_) | None => self.choose_weighted(),
+        }
+    }
+
+    /// Says whether alerts may send so many bytes more before the others. One frame always may,
+    /// after the others have had as much as they.
+    fn may_lead(&self, bytes: usize) -> bool {
+        let lead_bytes = self.alert_lead_bytes;
+        lead_bytes == 0 || lead_bytes.saturating_add(bytes) <= ALERT_LEAD_BYTES_MAX
+    }
+
+    fn others_wait(&self) -> bool {
+        self.lanes[CONTROL..].iter().any(|lane| !lane.queue.is_empty())
+    }
+
+    /// Nobody has a claim from earlier: the most urgent class that comes is the first.
+    fn begin_round(&mut self) {
+        self.lanes[CONTROL..].iter_mut().for_each(|lane| lane.credit_bytes = 0);
+        self.turn = CONTROL;
+        self.lanes[CONTROL].credit_bytes = quantum_bytes(CONTROL);
+    }
+
+    /// One step of deficit round robin: the class whose turn it is sends while its credit lasts;
+    /// then each in turn gets its quantum until one can send. The rounds in which nobody can are
+    /// counted, not walked, so a frame of any size costs the same.
+    fn choose_weighted(&mut self) -> Option<usize> {
+        let turn = self.turn;
+        let lane = &mut self.lanes[turn];
+        match lane.front_bytes() {
+            Some(bytes) if bytes <= lane.credit_bytes => return Some(turn),
+            Some(_) => {}
+            None => lane.credit_bytes = 0,
+        }
+        let order = [1, 2, 3].map(|step| CONTROL + (turn - CONTROL + step) % 3);
+        let rounds = |index: usize| {
+            let lane = &self.lanes[index];
+            let lacking_bytes = lane.front_bytes()?.saturating_sub(lane.credit_bytes);
+            Some(lacking_bytes.div_ceil(quantum_bytes(index)).max(1))
+        };
+        // Of several in one round the first in order.
+        let (at, rounds) = order
+            .iter()
+            .enumerate()
+            .filter_map(|(at, index)| Some((at, rounds(*index)?)))
+            .min_by_key(|(_, rounds)| *rounds)?;
+        for (place, index) in order.into_iter().enumerate() {
+            let lane = &mut self.lanes[index];
+            if !lane.queue.is_empty() {
+                let visits = if place <= at { rounds } else { rounds - 1 };
+                let gained_bytes = quantum_bytes(index).saturating_mul(visits);
+                lane.credit_bytes = lane.credit_bytes.saturating_add(gained_bytes);
             }
         }
+        self.turn = order[at];
+        Some(self.turn)
     }
 }
 
 impl<T> Lane<T> {
+    fn new(bounds: Bounds) -> Self {
+        Self { bounds, queue: VecDeque::new(), bytes: 0, credit_bytes: 0 }
+    }
+
+    fn fits(&self, frames: usize, bytes: usize) -> bool {
+        let frames = self.queue.len().saturating_add(frames);
+        let bytes = self.bytes.saturating_add(bytes);
+        let fits = frames <= self.bounds.frames_max && bytes <= self.bounds.bytes_max;
+        fits || self.queue.is_empty()
+    }
+
+    fn push(&mut self, frame: T, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.queue.push_back((frame, bytes));
+    }
+
+    fn front_bytes(&self) -> Option<usize> {
+        self.queue.front().map(|(_, bytes)| *bytes)
+    }
+
     fn pop(&mut self) -> Option<(T, usize)> {
         let (frame, bytes) = self.queue.pop_front()?;
-        self.bytes -= bytes;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.credit_bytes = self.credit_bytes.saturating_sub(bytes);
+        if self.queue.is_empty() && IDLE_FRAMES_MAX < self.queue.capacity() {
+            // A burst is over: most links are quiet most of the time.
+            self.queue = VecDeque::new();
+        }
         Some((frame, bytes))
     }
+}
+
+fn quantum_bytes(index: usize) -> usize {
+    WEIGHTS[index] * QUANTUM_BYTES
 }
 
 const ALERT: usize = 0;
 const CONTROL: usize = 1;
 /// Shares of the link, by class; alerts have none, they go first.
 const WEIGHTS: [usize; 4] = [0, 8, 4, 1];
-/// What a share of one buys in one turn.
+/// What a share of one buys in one turn. Less would make turns of small frames more often, more
+/// would make a class wait longer for its turn.
 const QUANTUM_BYTES: usize = 2 * 1024;
 /// How far alerts may be ahead of what waits behind them.
-const ALERT_LEAD_BYTES_MAX: usize = 64 * 1024;
+pub const ALERT_LEAD_BYTES_MAX: usize = 64 * 1024;
+/// Room an empty queue keeps.
+const IDLE_FRAMES_MAX: usize = 64;

@@ -1,20 +1,21 @@
-//! What goes first.
+//! What goes first, what is shared, and what nobody can break.
+
+mod model;
+mod order;
+mod properties;
 
 use wire::Class;
 
 use crate::{Bounds, Lanes, Pushed};
 
-fn lanes() -> Lanes<usize> {
-    Lanes::new(Bounds { frames_max: 100, bytes_max: 1024 * 1024 })
+/// Queues with room for everything a test pushes.
+fn roomy() -> Lanes<usize> {
+    Lanes::new(Bounds { frames_max: 100_000, bytes_max: usize::MAX })
 }
 
-/// CLASS-1.
-#[test]
-fn an_alert_goes_before_all_that_waits() {
-    let mut lanes = lanes();
-    for class in [Class::Bulk, Class::Normal, Class::Control, Class::Alert] {
-        assert_eq!(lanes.push(class, class.index(), 1_000), Pushed::Queued);
+/// Pushes `count` frames of one size that carry their numbers.
+fn fill(lanes: &mut Lanes<usize>, class: Class, count: usize, bytes: usize) {
+    for number in 0..count {
+        assert_eq!(lanes.push(class, number, bytes), Pushed::Queued);
     }
-    assert_eq!(lanes.pop(), Some((Class::Alert, 0)));
-    assert_eq!(lanes.len(), 3);
 }
