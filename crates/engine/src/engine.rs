@@ -209,7 +209,7 @@ impl Engine {
             Frame::Compare(compare) => self.compare(id, &compare, now),
             Frame::Fetch(fetch) => self.fetch(id, fetch),
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
-            Frame::Peers(profiles) => self.peers(id, profiles, now),
+            Frame::Peers(peers) => self.peers(id, peers.profiles, now),
             Frame::PeersWanted => self.hand_out_peers(id),
             Frame::Ping(ping) => self.ping(id, &ping, now),
             Frame::Pong(pong) => self.pong(id, &pong, now),

@@ -1,6 +1,7 @@
 //! What happens to a node, and what it wants done: the whole border between core and shell.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use wire::lattice::{Door, Envelope};
@@ -180,8 +181,8 @@ pub struct AuthorClock {
 pub struct BookRow {
     /// Who.
     pub node: NodeId,
-    /// Its newest profile, as it signed it.
-    pub profile: Signed,
+    /// Its newest profile, as it signed it; shared by all nodes of one process that know it.
+    pub profile: Arc<Signed>,
     /// The address at which we last reached it, if we ever did.
     pub reached: Option<Address>,
     /// When we last heard it, unix milliseconds; 0 for never.

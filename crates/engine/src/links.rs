@@ -20,7 +20,7 @@ pub(crate) struct Link {
     pub(crate) introduced: bool,
     pub(crate) early: Option<Box<Hello>>,
     /// Answer outstanding: nonce, when asked first.
-    pub(crate) probe: Option<(u64, Time)>,
+    pub(crate) probe: Option<(u32, Time)>,
     pub(crate) suspect: bool,
     pub(crate) ping_at: Time,
     pub(crate) rtt_ms: Option<u64>,

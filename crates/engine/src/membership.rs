@@ -5,6 +5,7 @@
 //! first those never heard, the most failed of them, then the one heard longest ago.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use wire::{Address, Content, Hlc, NodeId, Opened, RecordId, Signed};
 
@@ -44,7 +45,7 @@ pub(crate) struct Near {
 /// A node in the book.
 #[derive(Debug)]
 pub(crate) struct Known {
-    pub(crate) profile: Signed,
+    pub(crate) profile: Arc<Signed>,
     id: RecordId,
     pub(crate) created: Hlc,
     pub(crate) agent: String,
@@ -98,7 +99,7 @@ impl Membership {
         };
         config.bootstrap.iter().for_each(|address| membership.add_bootstrap(address.clone()));
         for row in book {
-            let Ok(opened) = row.profile.open() else { continue };
+            let Ok(opened) = Signed::clone(&row.profile).open() else { continue };
             if let Some(known) = Known::of(&opened, row.reached, row.heard_ms) {
                 membership.known.insert(row.node, known);
             }
@@ -331,7 +332,7 @@ impl Membership {
         let mut others: Vec<(&NodeId, &Known)> = others.collect();
         others
             .sort_by_key(|(node, known)| (!self.linked.contains(*node), u64::MAX - known.heard_ms));
-        others.into_iter().take(max).map(|(_, known)| known.profile.clone()).collect()
+        others.into_iter().take(max).map(|(_, known)| Signed::clone(&known.profile)).collect()
     }
 
     /// Returns a node that could be dialled though no link is wanted, for rotation.
@@ -371,7 +372,7 @@ impl Membership {
 
     fn row(&self, node: &NodeId) -> Option<BookRow> {
         let known = self.known.get(node)?;
-        let (profile, reached) = (known.profile.clone(), known.reached.clone());
+        let (profile, reached) = (Arc::clone(&known.profile), known.reached.clone());
         Some(BookRow { node: *node, profile, reached, heard_ms: known.heard_ms })
     }
 }
@@ -380,7 +381,7 @@ impl Known {
     fn of(opened: &Opened, reached: Option<Address>, heard_ms: u64) -> Option<Self> {
         let Content::Profile(profile) = &opened.record.content else { return None };
         Some(Self {
-            profile: opened.signed.clone(),
+            profile: Arc::new(opened.signed.clone()),
             id: opened.id,
             created: opened.record.created,
             agent: profile.agent.clone(),

@@ -15,6 +15,11 @@ impl Random {
         self.0.next_u64()
     }
 
+    /// Returns what a ping carries: four bytes on the wire.
+    pub(crate) fn nonce(&mut self) -> u32 {
+        u32::try_from(self.number() >> 36).unwrap_or(0)
+    }
+
     /// Returns a number below `bound`, or 0 where there is none.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // Multiply and shift: the bias is below 2^-32 for every bound we use.

@@ -140,7 +140,7 @@ pub(crate) fn book_row(node: &[u8; 32], mut bytes: &[u8]) -> Option<BookRow> {
     let (reached, profile) = bytes.split_at_checked(length.into())?;
     // An address that a later version could use is no reason to forget the node.
     let reached = std::str::from_utf8(reached).ok()?.parse().ok();
-    let profile = Signed::decode(profile).ok()?;
+    let profile = Signed::decode(profile).ok()?.into();
     Some(BookRow { node: NodeId::from_bytes(*node), profile, reached, heard_ms })
 }
 

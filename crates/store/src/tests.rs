@@ -65,7 +65,7 @@ fn gone(keep: &Keep) -> Drop {
 
 fn book_row(by: u8, reached: Option<&str>, heard_ms: u64) -> BookRow {
     let profile = Profile { addresses: vec![], agent: "test".into(), capabilities: vec![] };
-    let profile = keep(Content::Profile(profile), author(by), heard_ms, 0).signed;
+    let profile = keep(Content::Profile(profile), author(by), heard_ms, 0).signed.into();
     let reached = reached.map(|it| it.parse().unwrap());
     BookRow { node: author(by), profile, reached, heard_ms }
 }

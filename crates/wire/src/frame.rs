@@ -20,7 +20,7 @@ pub enum Frame {
     /// The first frame on a link, both ways.
     Hello(Box<Hello>),
     /// Profiles of nodes I know.
-    Peers(Vec<Signed>),
+    Peers(Peers),
     /// Tell me whom you know.
     PeersWanted,
     /// Are you there?
@@ -61,25 +61,37 @@ pub struct Hello {
 /// A sign of life that wants an answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ping {
-    /// Comes back in the pong.
-    pub nonce: u64,
-    /// The sender's wall clock, unix milliseconds.
-    pub time_ms: u64,
-    /// How many links the sender has.
-    pub links: u32,
-    /// The sender's sets.
-    pub summary: Summary,
+    /// Comes back in the pong. Nobody can guess it, so nobody can look nearer than it is.
+    pub nonce: u32,
+    /// Now and then: how the sender is.
+    pub report: Option<Report>,
 }
 
-/// The answer to a ping.
+/// The answer to a ping, with a report if the ping had one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Pong {
     /// The ping's.
-    pub nonce: u64,
-    /// The sender's wall clock, unix milliseconds.
+    pub nonce: u32,
+    /// How the sender is.
+    pub report: Option<Report>,
+}
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Report {
+    /// Its wall clock, unix milliseconds.
     pub time_ms: u64,
-    /// The sender's sets.
+    /// Its sets.
     pub summary: Summary,
+}
+
+/// Nodes the sender knows.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Peers {
+    /// Where they say they are.
+    pub profiles: Vec<Signed>,
+    /// Whether about as many are wanted back: a shuffle.
+    pub answer_wanted: bool,
 }
 
 /// A record on its way, with what changes at every hop and is therefore not signed.

@@ -154,21 +154,22 @@ pub struct Hello {
     #[prost(fixed64, tag = "9")]
     pub ids_key: u64,
 }
+/// Without a summary it only asks for a sign of life, and so is its answer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
-    #[prost(uint64, tag = "1")]
-    pub nonce: u64,
+    /// nobody can guess it, below 2^28: four bytes
+    #[prost(uint32, tag = "1")]
+    pub nonce: u32,
+    /// with a summary only
     #[prost(uint64, tag = "2")]
     pub time_ms: u64,
-    #[prost(uint32, tag = "3")]
-    pub links: u32,
     #[prost(message, optional, tag = "4")]
     pub summary: ::core::option::Option<Summary>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Pong {
-    #[prost(uint64, tag = "1")]
-    pub nonce: u64,
+    #[prost(uint32, tag = "1")]
+    pub nonce: u32,
     #[prost(uint64, tag = "2")]
     pub time_ms: u64,
     #[prost(message, optional, tag = "3")]
@@ -307,6 +308,9 @@ pub struct Records {
 pub struct Peers {
     #[prost(message, repeated, tag = "1")]
     pub profiles: ::prost::alloc::vec::Vec<Signed>,
+    /// a shuffle: about as many are wanted back
+    #[prost(bool, tag = "2")]
+    pub answer_wanted: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PeersWanted {}

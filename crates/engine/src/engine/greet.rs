@@ -1,6 +1,6 @@
 //! Links come and go: hello, who stays when two nodes dialled each other, peer exchange.
 
-use wire::{Address, Frame, Goodbye, Hello, Reason, Signed, limits};
+use wire::{Address, Frame, Goodbye, Hello, Peers, Reason, Signed, limits};
 
 use super::{Engine, profile_of};
 use crate::intake::{Arrival, Source, Spread};
@@ -218,7 +218,7 @@ impl Engine {
     pub(super) fn hand_out_peers(&mut self, id: LinkId) {
         let Some(link) = self.links.get(id) else { return };
         let profiles = self.membership.sample(&link.peer, limits::PEERS_MAX);
-        for frame in into_frames(profiles, Signed::size, Frame::Peers) {
+        for frame in into_frames(profiles, Signed::size, into_peers) {
             self.outbox.send(id, &frame);
         }
     }
@@ -269,6 +269,10 @@ impl Engine {
 pub(super) fn difference(theirs_ms: u64, ours_ms: u64) -> i64 {
     let wide = i128::from(theirs_ms) - i128::from(ours_ms);
     i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX })
+}
+
+fn into_peers(profiles: Vec<Signed>) -> Frame {
+    Frame::Peers(Peers { profiles, answer_wanted: false })
 }
 
 const DUPLICATE: &str = "another link to the same node stays";

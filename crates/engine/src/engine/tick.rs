@@ -1,6 +1,6 @@
 //! What is due: probes, dials, rotation, comparisons, expiry.
 
-use wire::{Frame, Ping, Pong, Reason};
+use wire::{Frame, Ping, Pong, Reason, Report};
 
 use super::Engine;
 use super::greet::difference;
@@ -65,13 +65,14 @@ impl Engine {
 
     pub(super) fn ping(&mut self, id: LinkId, ping: &Ping, now: Now) {
         let summary = self.sets.summary();
-        let (nonce, time_ms) = (ping.nonce, now.unix_ms);
-        self.outbox.send(id, &Frame::Pong(Pong { nonce, time_ms, summary }));
+        let report = ping.report.map(|_| Report { time_ms: now.unix_ms, summary });
+        self.outbox.send(id, &Frame::Pong(Pong { nonce: ping.nonce, report }));
+        let Some(theirs) = ping.report else { return };
         if let Some(link) = self.links.get_mut(id) {
-            link.skew_ms = Some(difference(ping.time_ms, now.unix_ms));
+            link.skew_ms = Some(difference(theirs.time_ms, now.unix_ms));
             link.told = Some(summary);
         }
-        self.summary_heard(id, ping.summary, now);
+        self.summary_heard(id, theirs.summary, now);
     }
 
     pub(super) fn pong(&mut self, id: LinkId, pong: &Pong, now: Now) {
@@ -81,9 +82,10 @@ impl Engine {
         };
         let rtt_ms = now.mono_ms.saturating_sub(asked.0);
         link.rtt_ms = Some(rtt_ms);
+        let Some(theirs) = pong.report else { return };
         let middle_ms = now.unix_ms.saturating_sub(rtt_ms / 2);
-        link.skew_ms = Some(difference(pong.time_ms, middle_ms));
-        self.summary_heard(id, pong.summary, now);
+        link.skew_ms = Some(difference(theirs.time_ms, middle_ms));
+        self.summary_heard(id, theirs.summary, now);
     }
 
     /// Asks silent peers for a sign of life; first they are suspect, then they are gone (MEMBER-6).
@@ -112,14 +114,14 @@ impl Engine {
     }
 
     fn send_ping(&mut self, id: LinkId, now: Now) {
-        let (nonce, summary) = (self.random.number(), self.sets.summary());
-        let links = u32::try_from(self.links.greeted_len()).unwrap_or(u32::MAX);
+        let (nonce, summary) = (self.random.nonce(), self.sets.summary());
         let ping_at = now.after(self.random.jitter(self.config.heartbeat_ms));
         let Some(link) = self.links.get_mut(id) else { return };
         link.probe = Some((nonce, now.time()));
         link.ping_at = ping_at;
         link.told = Some(summary);
-        self.outbox.send(id, &Frame::Ping(Ping { nonce, time_ms: now.unix_ms, links, summary }));
+        let report = Report { time_ms: now.unix_ms, summary };
+        self.outbox.send(id, &Frame::Ping(Ping { nonce, report: Some(report) }));
     }
 
     fn probe_deadline(&self, id: LinkId) -> Time {

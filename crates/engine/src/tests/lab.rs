@@ -210,6 +210,10 @@ pub(super) fn profile(author: &Identity, at_ms: u64, addresses: &[&str]) -> Sign
     sign(author, at_ms, at_ms, 0, Content::Profile(Profile { addresses, agent, capabilities }))
 }
 
+pub(super) fn peers(profiles: Vec<Signed>) -> Frame {
+    Frame::Peers(wire::Peers { profiles, answer_wanted: false })
+}
+
 pub(super) fn id_of(signed: &Signed) -> RecordId {
     signed.clone().open().unwrap().id
 }

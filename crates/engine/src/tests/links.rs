@@ -1,6 +1,6 @@
 //! Hello, who stays, who is suspect, who is gone.
 
-use wire::{Frame, Goodbye, Pong, Reason, Summary};
+use wire::{Frame, Goodbye, Pong, Reason, Report, Summary};
 
 use super::lab::*;
 use crate::{Config, Direction, Effect, Event, Input, LinkId, PeerState};
@@ -116,7 +116,9 @@ fn one_link_too_many_is_told_so_and_gets_others_to_try() {
     let effects = lab.say(link, &Frame::Hello(Box::new(hello)));
     assert_eq!(closed(&effects), vec![(link, Reason::Busy)]);
     assert!(
-        sent(&effects, link).iter().any(|it| matches!(it, Frame::Peers(list) if list.len() == 3))
+        sent(&effects, link)
+            .iter()
+            .any(|it| matches!(it, Frame::Peers(list) if list.profiles.len() == 3))
     );
 }
 
@@ -143,8 +145,8 @@ fn a_peer_that_answers_is_measured_and_stays() {
         let asked = lab.pass(5_000);
         for frame in sent(&asked, link) {
             let Frame::Ping(ping) = frame else { continue };
-            let (nonce, time_ms) = (ping.nonce, lab.now.unix_ms);
-            lab.say(link, &Frame::Pong(Pong { nonce, time_ms, summary: Summary::default() }));
+            let report = Report { time_ms: lab.now.unix_ms, summary: Summary::default() };
+            lab.say(link, &Frame::Pong(Pong { nonce: ping.nonce, report: Some(report) }));
         }
     }
     assert_eq!(lab.engine.links_len(), 1);

@@ -12,7 +12,7 @@ fn address(port: u16) -> Address {
 fn knowing(rows: &[(u8, u16, u64)]) -> Snapshot {
     let row = |(number, port, heard_ms): &(u8, u16, u64)| BookRow {
         node: puppet(*number).id(),
-        profile: profile(&puppet(*number), START_MS - 1_000, &[&address(*port).to_string()]),
+        profile: profile(&puppet(*number), START_MS - 1_000, &[&address(*port).to_string()]).into(),
         reached: None,
         heard_ms: *heard_ms,
     };
@@ -75,11 +75,11 @@ fn a_node_that_moved_is_dialled_at_its_new_address() {
     lab.input(Input::DialFailed(address(5), "refused".to_owned()));
     let link = lab.link(&puppet(1));
     let moved = profile(&puppet(5), START_MS, &[&address(55).to_string()]);
-    lab.say(link, &Frame::Peers(vec![moved]));
+    lab.say(link, &peers(vec![moved]));
     assert_eq!(dials(&lab.pass(1)), vec![address(55).to_string()]);
     // An older profile does not bring the old address back.
     let old = profile(&puppet(5), START_MS - 500, &[&address(5).to_string()]);
-    lab.say(link, &Frame::Peers(vec![old]));
+    lab.say(link, &peers(vec![old]));
     assert_eq!(lab.engine.peer_list(lab.now)[0].addresses.len(), 1);
 }
 
@@ -111,7 +111,7 @@ fn peer_exchange_hands_over_at_most_fifty() {
     let link = lab.link(&puppet(1));
     let effects = lab.say(link, &Frame::PeersWanted);
     let Frame::Peers(profiles) = &sent(&effects, link)[0] else { panic!("no peers") };
-    assert_eq!(profiles.len(), limits::PEERS_MAX);
+    assert_eq!(profiles.profiles.len(), limits::PEERS_MAX);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn strangers_cannot_crowd_out_a_node_we_have_heard() {
     let link = lab.link(&puppet(1));
     for number in 50..90 {
         let stranger = profile(&puppet(number), START_MS, &[&address(number.into()).to_string()]);
-        lab.say(link, &Frame::Peers(vec![stranger]));
+        lab.say(link, &peers(vec![stranger]));
     }
     let known: Vec<_> = lab.engine.peer_list(lab.now).iter().filter_map(|it| it.node).collect();
     assert_eq!(known.len(), 5);

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Ping, Pong, Push, Range, Reason, Records,
-    Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
+    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Peers, Ping, Pong, Push, Range, Reason,
+    Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -27,7 +27,7 @@ impl Frame {
             Kind::Fetch(it) => Self::Fetch(Fetch::from_schema(it)?),
             Kind::Goodbye(it) => Self::Goodbye(Goodbye::from_schema(it)?),
             Kind::Hello(it) => Self::Hello(Box::new(Hello::from_schema(it)?)),
-            Kind::Peers(it) => Self::Peers(all_signed(it.profiles, limits::PEERS_MAX)?),
+            Kind::Peers(it) => Self::Peers(Peers::from_schema(it)?),
             Kind::PeersWanted(_) => Self::PeersWanted,
             Kind::Ping(it) => Self::Ping(Ping::from_schema(&it)?),
             Kind::Pong(it) => Self::Pong(Pong::from_schema(&it)?),
@@ -43,20 +43,20 @@ impl Frame {
             Self::Fetch(it) => Kind::Fetch(it.to_schema()),
             Self::Goodbye(it) => Kind::Goodbye(it.to_schema()),
             Self::Hello(it) => Kind::Hello(it.to_schema()),
-            Self::Peers(it) => {
-                Kind::Peers(generated::Peers { profiles: it.iter().map(Into::into).collect() })
-            }
+            Self::Peers(it) => Kind::Peers(generated::Peers {
+                profiles: it.profiles.iter().map(Into::into).collect(),
+                answer_wanted: it.answer_wanted,
+            }),
             Self::PeersWanted => Kind::PeersWanted(generated::PeersWanted {}),
             Self::Ping(it) => Kind::Ping(generated::Ping {
                 nonce: it.nonce,
-                time_ms: it.time_ms,
-                links: it.links,
-                summary: Some(it.summary.to_schema()),
+                time_ms: it.report.map_or(0, |report| report.time_ms),
+                summary: it.report.map(|report| report.summary.to_schema()),
             }),
             Self::Pong(it) => Kind::Pong(generated::Pong {
                 nonce: it.nonce,
-                time_ms: it.time_ms,
-                summary: Some(it.summary.to_schema()),
+                time_ms: it.report.map_or(0, |report| report.time_ms),
+                summary: it.report.map(|report| report.summary.to_schema()),
             }),
             Self::Push(it) => Kind::Push(it.to_schema()),
             Self::Records(it) => Kind::Records(it.to_schema()),
@@ -98,16 +98,32 @@ impl Hello {
 
 impl Ping {
     fn from_schema(schema: &generated::Ping) -> Result<Self, WireError> {
-        let summary = Summary::from_schema(schema.summary.as_ref())?;
-        let (nonce, time_ms, links) = (schema.nonce, schema.time_ms, schema.links);
-        Ok(Self { nonce, time_ms, links, summary })
+        let report = Report::from_schema(schema.time_ms, schema.summary.as_ref())?;
+        Ok(Self { nonce: schema.nonce, report })
     }
 }
 
 impl Pong {
     fn from_schema(schema: &generated::Pong) -> Result<Self, WireError> {
-        let summary = Summary::from_schema(schema.summary.as_ref())?;
-        Ok(Self { nonce: schema.nonce, time_ms: schema.time_ms, summary })
+        let report = Report::from_schema(schema.time_ms, schema.summary.as_ref())?;
+        Ok(Self { nonce: schema.nonce, report })
+    }
+}
+
+impl Report {
+    fn from_schema(
+        time_ms: u64,
+        summary: Option<&generated::Summary>,
+    ) -> Result<Option<Self>, WireError> {
+        let Some(summary) = summary else { return Ok(None) };
+        Ok(Some(Self { time_ms, summary: Summary::from_schema(Some(summary))? }))
+    }
+}
+
+impl Peers {
+    fn from_schema(schema: generated::Peers) -> Result<Self, WireError> {
+        let profiles = all_signed(schema.profiles, limits::PEERS_MAX)?;
+        Ok(Self { profiles, answer_wanted: schema.answer_wanted })
     }
 }
 

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use crate::{
     Bridged, Carried, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hello, Hlc,
-    Item, Message, MessageKind, NodeId, Ping, Pong, Profile, Push, Range, Reason, Record, Records,
-    Set, SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View, Wanted, limits,
+    Item, Message, MessageKind, NodeId, Peers, Ping, Pong, Profile, Push, Range, Reason, Record,
+    Records, Report, Set, SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View, Wanted,
+    limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -74,18 +75,12 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         fetch().prop_map(Frame::Fetch),
         goodbye(),
         hello(),
-        vec(signed(), 0..4).prop_map(Frame::Peers),
+        (vec(signed(), 0..4), any::<bool>()).prop_map(|(profiles, answer_wanted)| {
+            Frame::Peers(Peers { profiles, answer_wanted })
+        }),
         Just(Frame::PeersWanted),
-        (any::<[u64; 2]>(), any::<u32>(), summary()).prop_map(
-            |([nonce, time_ms], links, summary)| {
-                Frame::Ping(Ping { nonce, time_ms, links, summary })
-            }
-        ),
-        (any::<[u64; 2]>(), summary()).prop_map(|([nonce, time_ms], summary)| Frame::Pong(Pong {
-            nonce,
-            time_ms,
-            summary
-        })),
+        (any::<u32>(), report()).prop_map(|(nonce, report)| Frame::Ping(Ping { nonce, report })),
+        (any::<u32>(), report()).prop_map(|(nonce, report)| Frame::Pong(Pong { nonce, report })),
         push(),
         records(),
         summary().prop_map(Frame::Summary),
@@ -110,6 +105,11 @@ fn push() -> impl Strategy<Value = Frame> {
             Frame::Push(Push { records, have, want, prune: trees(prune), graft: trees(graft) })
         },
     )
+}
+
+fn report() -> impl Strategy<Value = Option<Report>> {
+    let some = (any::<u64>(), summary());
+    proptest::option::of(some.prop_map(|(time_ms, summary)| Report { time_ms, summary }))
 }
 
 fn hello() -> impl Strategy<Value = Frame> {

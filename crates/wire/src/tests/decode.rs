@@ -90,8 +90,11 @@ fn what_is_missing_or_of_the_wrong_length_is_named() {
     let peer = |change: fn(&mut generated::Signed)| {
         let mut signed = generated::Signed::from(&sealed(entry("n"), 0));
         change(&mut signed);
-        decode(generated::frame::Kind::Peers(generated::Peers { profiles: vec![signed] }))
-            .map(|_| ())
+        decode(generated::frame::Kind::Peers(generated::Peers {
+            profiles: vec![signed],
+            answer_wanted: false,
+        }))
+        .map(|_| ())
     };
     assert_eq!(peer(|it| it.author = Bytes::from_static(&[1; 33])), field("author"));
     assert_eq!(peer(|it| it.signature = Bytes::new()), field("signature"));

@@ -114,7 +114,10 @@ fn a_frame_carries_so_many_records() {
         let (set, records) = (Set::State, vec![signed(); size]);
         frame(&Frame::Records(Records { set, records, next: None, range: false }))
     });
-    check("records", limits::PEERS_MAX, |size| frame(&Frame::Peers(vec![signed(); size])));
+    check("records", limits::PEERS_MAX, |size| {
+        let profiles = vec![signed(); size];
+        frame(&Frame::Peers(crate::Peers { profiles, ..Default::default() }))
+    });
 }
 
 #[test]
