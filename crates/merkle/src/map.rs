@@ -8,9 +8,13 @@
 //!
 //! The branch bit is hashed so that absence can be proven. Invariant: along a path branch bits
 //! rise, and every key under a branch agrees on all bits before the branch's own.
+//!
+//! Clones share what they have in common, hashes included: a clone costs nothing, and a change to
+//! one of two clones costs the path it is on.
 
-use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::mem;
+use std::sync::{Arc, OnceLock};
 
 use wire::Digest;
 
@@ -39,36 +43,36 @@ pub struct Part {
 }
 
 /// An authenticated map from 32-byte keys to 32-byte values.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Map {
-    root: Option<Box<Tree>>,
+    root: Option<Arc<Tree>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Tree {
     Branch(Branch),
     Leaf(Leaf),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Branch {
     bit: u8,
     count: u64,
-    hash: OnceCell<Digest>,
-    sides: [Box<Tree>; 2],
+    hash: OnceLock<Digest>,
+    sides: [Arc<Tree>; 2],
 }
 
 impl Map {
     /// Puts a leaf in its place and returns the one that stood there.
     pub fn insert(&mut self, leaf: Leaf) -> Option<Leaf> {
         let Some(root) = &mut self.root else {
-            self.root = Some(Box::new(Tree::Leaf(leaf)));
+            self.root = Some(Arc::new(Tree::Leaf(leaf)));
             return None;
         };
         match first_difference(&root.nearest(&leaf.key).key, &leaf.key) {
-            None => Some(root.replace(leaf)),
+            None => Some(Arc::make_mut(root).replace(leaf)),
             Some(at) => {
-                root.split(at, leaf);
+                Arc::make_mut(root).split(at, leaf);
                 None
             }
         }
@@ -76,8 +80,10 @@ impl Map {
 
     /// Takes a leaf out.
     pub fn remove(&mut self, key: &Digest) -> Option<Leaf> {
+        // What is absent costs no copy of its path.
+        self.get(key)?;
         let root = self.root.as_mut()?;
-        match root.remove(key) {
+        match Arc::make_mut(root).remove(key) {
             Removal::Absent => None,
             Removal::Inside(leaf) => Some(leaf),
             Removal::Whole(leaf) => {
@@ -85,6 +91,19 @@ impl Map {
                 Some(leaf)
             }
         }
+    }
+
+    /// Returns the map as it would be if these places held something else, or nothing. Costs the
+    /// paths to these places, in time and in memory.
+    pub fn with(&self, places: &BTreeMap<Digest, Option<Leaf>>) -> Self {
+        let mut other = self.clone();
+        for (key, leaf) in places {
+            match leaf {
+                Some(leaf) => other.insert(*leaf),
+                None => other.remove(key),
+            };
+        }
+        other
     }
 
     /// Returns what stands at a key.
@@ -198,7 +217,7 @@ impl Tree {
         match self {
             Self::Branch(branch) => {
                 branch.hash.take();
-                branch.sides[bit(&new.key, branch.bit)].replace(new)
+                Arc::make_mut(&mut branch.sides[bit(&new.key, branch.bit)]).replace(new)
             }
             Self::Leaf(leaf) => mem::replace(leaf, new),
         }
@@ -210,14 +229,14 @@ impl Tree {
             Self::Branch(branch) if branch.bit < at => {
                 branch.hash.take();
                 branch.count += 1;
-                branch.sides[bit(&new.key, branch.bit)].split(at, new);
+                Arc::make_mut(&mut branch.sides[bit(&new.key, branch.bit)]).split(at, new);
             }
             Self::Branch(_) | Self::Leaf(_) => {
-                let old = Box::new(mem::replace(self, Self::Leaf(new)));
-                let new = Box::new(Self::Leaf(new));
+                let old = Arc::new(mem::replace(self, Self::Leaf(new)));
+                let new = Arc::new(Self::Leaf(new));
                 let count = old.count() + 1;
                 let sides = if bit(&new.first().key, at) == 0 { [new, old] } else { [old, new] };
-                *self = Self::Branch(Branch { bit: at, count, hash: OnceCell::new(), sides });
+                *self = Self::Branch(Branch { bit: at, count, hash: OnceLock::new(), sides });
             }
         }
     }
@@ -229,7 +248,7 @@ impl Tree {
             Self::Branch(branch) => branch,
         };
         let side = bit(key, branch.bit);
-        match branch.sides[side].remove(key) {
+        match Arc::make_mut(&mut branch.sides[side]).remove(key) {
             Removal::Absent => Removal::Absent,
             Removal::Inside(leaf) => {
                 branch.hash.take();
@@ -237,8 +256,8 @@ impl Tree {
                 Removal::Inside(leaf)
             }
             Removal::Whole(leaf) => {
-                let sibling = mem::replace(&mut *branch.sides[1 - side], Self::Leaf(leaf));
-                *self = sibling;
+                let sibling = Arc::clone(&branch.sides[1 - side]);
+                *self = Arc::unwrap_or_clone(sibling);
                 Removal::Inside(leaf)
             }
         }

@@ -107,6 +107,44 @@ proptest! {
     }
 
     #[test]
+    fn with_other_places_it_is_the_map_built_that_way(
+        keys in proptest::collection::btree_set(some_key(), 0..80),
+        places in proptest::collection::btree_map(some_key(), proptest::option::of(any::<u8>()), 0..20),
+        later in some_key(),
+    ) {
+        // WALK-2
+        let mut map = Map::default();
+        keys.iter().for_each(|key| {
+            map.insert(leaf(*key, 1));
+        });
+        let places: BTreeMap<Digest, Option<Leaf>> =
+            places.into_iter().map(|(key, value)| (key, value.map(|it| leaf(key, it)))).collect();
+        let mut model: BTreeMap<Digest, Leaf> =
+            keys.iter().map(|key| (*key, leaf(*key, 1))).collect();
+        let before: Vec<Leaf> = model.values().copied().collect();
+        for (key, it) in &places {
+            match it {
+                Some(it) => model.insert(*key, *it),
+                None => model.remove(key),
+            };
+        }
+        let after: Vec<Leaf> = model.values().copied().collect();
+
+        let other = map.with(&places);
+        prop_assert_eq!(other.root(), root_by_definition(&after));
+        prop_assert_eq!(other.len(), after.len() as u64);
+        prop_assert_eq!(other.leaves(&Prefix::ALL, None, usize::MAX), after.clone());
+        prop_assert_eq!(map.root(), root_by_definition(&before));
+        // Neither sees what later happens to the other.
+        map.insert(leaf(later, 7));
+        keys.iter().step_by(2).for_each(|key| {
+            map.remove(key);
+        });
+        prop_assert_eq!(other.root(), root_by_definition(&after));
+        prop_assert_eq!(other.leaves(&Prefix::ALL, None, usize::MAX), after);
+    }
+
+    #[test]
     fn a_part_is_the_map_of_what_lies_under_it(
         keys in proptest::collection::btree_set(some_key(), 0..80),
         under in some_key(),
