@@ -24,15 +24,39 @@ pub struct Config {
     pub dials_max: usize,
     /// Nodes in the address book (default 1,024). Who was never reached makes room first.
     pub book_max: usize,
-    /// Links that a new record is pushed to (default 6). Pulling completes what push misses.
+    /// Links that a new profile is passed on to (default 6).
     pub fanout: usize,
+    /// Links without a tree's record that are told of it (default 3): a node hears of what it
+    /// misses from three neighbours on average, and of what all of them miss by comparison.
+    pub announce_links: usize,
+    /// How long announcements and prunes wait for others to the same link (default 50 ms): 60 of 68
+    /// bytes are headers.
+    pub announce_ms: u64,
+    /// How long an announced record has to come by itself before it is asked for (default 30 ms,
+    /// and what it usually takes on top, learned), and the longest that can become (500 ms).
+    pub graft_ms: u64,
+    /// See `graft_ms`.
+    pub graft_ms_max: u64,
+    /// Trees remembered (default 4,096, about 100 B each). Those used least lately make room.
+    pub trees_max: usize,
+    /// Trees of others that must be known before a record of ours travels on one of them instead
+    /// of flooding (default 8): more shorten the way, fewer cost fewer floods in a quiet network.
+    pub landmarks: usize,
+    /// How long a tree counts as one that others still know (default 600,000 ms).
+    pub warm_ms: u64,
+    /// An author that wrote twice in so long gets a tree of its own (default 60,000 ms).
+    pub busy_ms: u64,
+    /// Records whose announcements are understood, for a minute (default 16,384). The oldest makes
+    /// room.
+    pub recents_max: usize,
     /// Design-A peers that a new message is posted to (default 3, as in design A).
     pub door_fanout: usize,
     /// Design-A peers remembered (default 50). One that no longer answers makes room.
     pub doors_max: usize,
     /// Whether unsigned messages from design-A nodes are carried, marked, as messages.
     pub unsigned: Unsigned,
-    /// Hops a new message may travel (default 10).
+    /// Hops a new record may travel on links (default 64; a tree is deeper than a flood). Design-A
+    /// nodes get at most 10.
     pub ttl: u8,
     /// Silence after which a peer is pinged (default 30,000 ms; designs A and C).
     pub heartbeat_ms: u64,
@@ -92,10 +116,19 @@ impl Config {
             dials_max: 8,
             book_max: 1_024,
             fanout: 6,
+            announce_links: 3,
+            announce_ms: 50,
+            graft_ms: 30,
+            graft_ms_max: 500,
+            trees_max: 4_096,
+            landmarks: 8,
+            warm_ms: 600_000,
+            busy_ms: 60_000,
+            recents_max: 16_384,
             door_fanout: 3,
             doors_max: 50,
             unsigned: Unsigned::Refuse,
-            ttl: wire::limits::TTL_MAX,
+            ttl: wire::limits::HOPS_MAX,
             heartbeat_ms: 30_000,
             probe_ms: 10_000,
             redial_ms: 1_000,

@@ -1,25 +1,32 @@
 //! The switchboard: the only place where one part's answer becomes another part's question.
 //!
 //! The parts are files of their own and do not know each other. Below: `greet` (links come and
-//! go), `records` (what enters and where it goes), `compare` (neighbours find what one lacks),
+//! go), `records` (what enters), `broadcast` (where it goes), `compare` (neighbours find what one lacks),
 //! `lattice` (design-A nodes), `tick` (what is due), `view` (what the operator sees).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use wire::{Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason};
+use wire::{
+    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, TreeId,
+};
 
+use crate::announcements::Announcements;
 use crate::author::Author;
 use crate::doors::Doors;
+use crate::forest::Forest;
 use crate::intake::Intake;
 use crate::links::Links;
 use crate::membership::Membership;
+use crate::missing::Missing;
 use crate::outbox::Outbox;
 use crate::random::Random;
+use crate::recents::{Recent, Recents};
 use crate::sets::Sets;
 use crate::{Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time};
 
+mod broadcast;
 mod compare;
 mod greet;
 mod lattice;
@@ -43,6 +50,14 @@ pub struct Engine {
     links: Links,
     membership: Membership,
     intake: Intake,
+    forest: Forest,
+    recents: Recents,
+    missing: Missing,
+    announcements: Announcements,
+    /// Peers that asked for announced records, until the store has answered.
+    wanted: BTreeMap<TicketId, (LinkId, Vec<Recent>)>,
+    /// Chooses which links hear announcements; another one each second.
+    salt: (Time, u64),
     doors: Doors,
     fetching: Option<Fetching>,
     /// Peers that broke the protocol, and until when they stay outside. The one that comes back
@@ -120,9 +135,16 @@ impl Engine {
             announce_at: now.after(config.heartbeat_ms),
             peers_wanted_at: now.after(config.heartbeat_ms),
         };
+        let session = random.number();
         let mut engine = Self {
             me,
-            session: random.number(),
+            session,
+            forest: Forest::new(TreeId::of(&me), &config),
+            recents: Recents::new(session, config.recents_max),
+            missing: Missing::new(&config),
+            announcements: Announcements::new(config.announce_ms),
+            wanted: BTreeMap::new(),
+            salt: (Time::default(), 0),
             membership: Membership::new(me, &config, kept.book),
             intake: Intake::new(&config),
             doors: Doors::new(&config),
@@ -162,6 +184,9 @@ impl Engine {
             Input::Frame(link, bytes) => self.frame(link, &bytes, now),
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
+            Input::Loaded(ticket, records) if self.wanted.contains_key(&ticket) => {
+                self.hand_over(ticket, records);
+            }
             Input::Loaded(ticket, records) => self.loaded(ticket, records),
             Input::Tick => self.tick(now),
             Input::Verified(verdicts) => self.verified(verdicts, now),
@@ -213,7 +238,7 @@ impl Engine {
             Frame::PeersWanted => self.hand_out_peers(id),
             Frame::Ping(ping) => self.ping(id, &ping, now),
             Frame::Pong(pong) => self.pong(id, &pong, now),
-            Frame::Push(push) => self.pushed(id, push.records, now),
+            Frame::Push(push) => self.push(id, push, now),
             Frame::Records(records) => self.records(id, records, now),
             Frame::Summary(summary) => self.summary_heard(id, summary, now),
         }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Content, Opened, RecordId, Refusal, limits};
+use wire::{Content, Opened, RecordId, Refusal, TreeId, limits};
 
 use crate::sets::{Place, hour_of};
 use crate::{Config, LinkId, Now, TicketId};
@@ -41,6 +41,8 @@ pub(crate) struct Arrival {
     pub(crate) hops: u8,
     pub(crate) spread: Spread,
     pub(crate) source: Source,
+    /// The tree it came on; 0 for its author's.
+    pub(crate) tree: TreeId,
 }
 
 /// Where a copy came from.
@@ -53,9 +55,11 @@ pub(crate) enum Source {
 /// What happens once it is in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Spread {
-    /// It is new: on to random links.
+    /// It was announced, asked for, and goes on like what was pushed.
+    Asked,
+    /// It is new: on along its tree.
     Push,
-    /// We were behind: neighbours compare.
+    /// We were behind: neighbours are told, or compare.
     Quiet,
 }
 
@@ -140,12 +144,17 @@ impl Intake {
         if self.pending_max <= self.pending.len() {
             return false;
         }
-        let Arrival { opened, ttl, hops, spread, source } = arrival;
+        let Arrival { opened, ttl, hops, spread, source, .. } = arrival;
         let id = opened.id;
         let sources = vec![source];
         let pending = Pending { opened, place, ttl, hops, spread, sources, rivals: Vec::new() };
         self.pending.insert(id, pending);
         true
+    }
+
+    /// Says whether a record is being checked.
+    pub(crate) fn has(&self, id: &RecordId) -> bool {
+        self.pending.contains_key(id)
     }
 
     /// Takes out a record whose signature was checked.

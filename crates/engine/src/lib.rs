@@ -3,18 +3,23 @@
 //! Feed [`Input`]s to [`Engine::handle`], perform the [`Effect`]s it returns in order, and call it
 //! again with [`Input::Tick`] when [`Engine::deadline`] has passed. That is the whole contract.
 
+mod announcements;
 mod author;
 mod config;
 mod doors;
 mod engine;
 mod event;
+mod forest;
 mod intake;
 mod links;
 mod membership;
 mod memory;
+mod missing;
 mod outbox;
+mod places;
 mod random;
 mod reach;
+mod recents;
 mod reconcile;
 mod sets;
 mod status;

@@ -40,6 +40,8 @@ pub(crate) struct Link {
 pub(crate) struct Greeting {
     pub(crate) session: u64,
     pub(crate) agent: String,
+    /// Under this key it is told short ids.
+    pub(crate) ids_key: u64,
 }
 
 /// When something may be tried again; the wait doubles while nothing comes of it.
@@ -123,6 +125,11 @@ impl Links {
 
     pub(crate) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
         self.links.get_mut(&id)
+    }
+
+    /// Returns the key under which a peer is told short ids.
+    pub(crate) fn ids_key(&self, id: LinkId) -> Option<u64> {
+        self.get(id)?.greeting.as_ref().map(|greeting| greeting.ids_key)
     }
 
     pub(crate) fn of(&self, peer: &NodeId) -> Option<LinkId> {

@@ -20,6 +20,14 @@ pub(crate) struct Outbox {
     pub(crate) frames: u64,
 }
 
+/// A record and where it goes.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) class: Class,
+    pub(crate) carried: Carried,
+    pub(crate) links: Vec<LinkId>,
+}
+
 /// Whether an effect waits for the disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum When {
@@ -51,18 +59,16 @@ impl Outbox {
         &mut self.batch
     }
 
-    /// Sends records to links; those that go to the same links share frames.
-    pub(crate) fn push(&mut self, when: When, records: Vec<(Carried, Vec<LinkId>)>) {
-        let mut groups: BTreeMap<Vec<LinkId>, Vec<Carried>> = BTreeMap::new();
-        for (carried, links) in records {
-            groups.entry(links).or_default().push(carried);
+    /// Sends records to links; those of one class that go to the same links share frames.
+    pub(crate) fn push(&mut self, when: When, parcels: Vec<Parcel>) {
+        let mut groups: BTreeMap<(Class, Vec<LinkId>), Vec<Carried>> = BTreeMap::new();
+        for Parcel { class, carried, links } in parcels {
+            groups.entry((class, links)).or_default().push(carried);
         }
-        for (links, records) in groups {
+        for ((class, links), records) in groups {
             for frame in into_frames(records, |carried| carried.signed.size(), into_push) {
                 let bytes = Bytes::from(frame.encode());
-                links
-                    .iter()
-                    .for_each(|link| self.send_bytes(when, *link, Class::Normal, bytes.clone()));
+                links.iter().for_each(|link| self.send_bytes(when, *link, class, bytes.clone()));
             }
         }
     }
@@ -89,7 +95,8 @@ impl Outbox {
 /// Repair waits for what is new; all else that is not a record keeps the network together.
 fn class_of(frame: &Frame) -> Class {
     match frame {
-        Frame::Push(_) => Class::Normal,
+        // Records travel by `push`; here it is announcements and what shapes trees.
+        Frame::Push(_) => Class::Control,
         Frame::Records(_) => Class::Bulk,
         Frame::Compare(_)
         | Frame::Fetch(_)

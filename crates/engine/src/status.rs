@@ -54,6 +54,14 @@ pub struct Counters {
     pub frames_received: u64,
     /// Copies of records pushed to links and doors.
     pub pushed: u64,
+    /// Announcements sent, one for each record and link.
+    pub announced: u64,
+    /// Records asked for because they were announced and did not come.
+    pub asked: u64,
+    /// Links told to announce instead of push, and to push again.
+    pub pruned: u64,
+    /// See `pruned`.
+    pub grafted: u64,
     /// Records sent because somebody asked.
     pub repaired: u64,
     /// Walks begun.

@@ -38,7 +38,7 @@ fn sources(ending: &str) -> Vec<Source> {
                 if !SKIPPED.contains(&name.as_str()) {
                     folders.push(path);
                 }
-            } else if name.ends_with(ending) {
+            } else if name.ends_with(ending) && !SKIPPED.contains(&name.as_str()) {
                 let shown = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
                 let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
                 found.push(Source { path: shown, text });

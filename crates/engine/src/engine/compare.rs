@@ -7,7 +7,9 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use merkle::Prefix;
-use wire::{Compare, Digest, Fetch, Frame, Range, Records, Set, Signed, Summary, Wanted, limits};
+use wire::{
+    Compare, Digest, Fetch, Frame, Range, Records, Set, Signed, Summary, TreeId, Wanted, limits,
+};
 
 use super::{Engine, Fetching, Serving};
 use crate::intake::{Arrival, Source, Spread};
@@ -115,7 +117,10 @@ impl Engine {
                 Ok(opened) => {
                     let (spread, source) = (Spread::Quiet, Source::Link(id));
                     let (ttl, hops) = (0, 0);
-                    self.arrive(Arrival { opened, ttl, hops, spread, source }, now);
+                    self.arrive(
+                        Arrival { opened, ttl, hops, spread, source, tree: TreeId::default() },
+                        now,
+                    );
                 }
                 Err(error) => return self.fault(id, &format!("sent no record: {error}"), now),
             }

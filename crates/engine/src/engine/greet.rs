@@ -1,6 +1,6 @@
 //! Links come and go: hello, who stays when two nodes dialled each other, peer exchange.
 
-use wire::{Address, Frame, Goodbye, Hello, Peers, Reason, Signed, limits};
+use wire::{Address, Frame, Goodbye, Hello, Peers, Reason, Signed, TreeId, limits};
 
 use super::{Engine, profile_of};
 use crate::intake::{Arrival, Source, Spread};
@@ -119,8 +119,9 @@ impl Engine {
 
     /// Lets a link stand for its peer, in the place of the one that did.
     fn welcome(&mut self, id: LinkId, hello: Hello, other: Option<LinkId>, now: Now) {
-        let Hello { session, agent, profile, summary, .. } = hello;
-        self.links.greet(id, Greeting { session, agent });
+        let Hello { session, agent, profile, summary, ids_key, .. } = hello;
+        self.links.greet(id, Greeting { session, agent, ids_key });
+        self.link_up(id);
         let Some(link) = self.links.get(id) else { return };
         let (peer, direction, dialled) = (link.peer, link.direction, link.dialled.clone());
         let skew_ms = link.skew_ms.unwrap_or(0);
@@ -186,6 +187,7 @@ impl Engine {
     /// Forgets a link, from whichever side it ended.
     pub(super) fn link_gone(&mut self, id: LinkId, why: &str, wait_ms: u64, now: Now) {
         let Some((link, stood)) = self.links.close(id) else { return };
+        self.link_down(id);
         if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
             self.fetching = None;
         }
@@ -228,7 +230,10 @@ impl Engine {
             Ok(opened) => {
                 let source = Source::Link(id);
                 let (ttl, hops) = (self.config.ttl, 0);
-                self.arrive(Arrival { opened, ttl, hops, spread, source }, now);
+                self.arrive(
+                    Arrival { opened, ttl, hops, spread, source, tree: TreeId::default() },
+                    now,
+                );
             }
             Err(error) => self.fault(id, &format!("sent no profile: {error}"), now),
         }

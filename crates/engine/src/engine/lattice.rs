@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use wire::lattice::{Door, Envelope, Meaning};
-use wire::{Address, Bridged, Carried, Content, Message, Opened, Summary, limits};
+use wire::{Address, Bridged, Carried, Content, Message, Opened, Summary, TreeId, limits};
 
 use super::Engine;
 use crate::doors::ip_of;
@@ -23,7 +23,10 @@ impl Engine {
             Ok(opened) => {
                 let ttl = envelope.ttl.min(limits::TTL_MAX);
                 let (spread, source) = (Spread::Push, Source::Door(ticket));
-                self.arrive(Arrival { opened, ttl, hops: 1, spread, source }, now);
+                self.arrive(
+                    Arrival { opened, ttl, hops: 1, spread, source, tree: TreeId::default() },
+                    now,
+                );
             }
             Err(_) => {
                 self.counters.refused += 1;
@@ -113,7 +116,7 @@ impl Engine {
             message_type: message.topic.clone(),
             payload,
             timestamp_s: opened.record.created.ms() as f64 / 1_000.0,
-            ttl: carried.ttl,
+            ttl: carried.ttl.min(limits::TTL_MAX),
             origin_peer: opened.signed.author.to_string(),
             seen_by: vec![self.me.to_string()],
             signed: Some(opened.signed.clone()),
@@ -163,7 +166,7 @@ impl Engine {
             message_type: message_type.to_owned(),
             payload,
             timestamp_s: now.unix_ms as f64 / 1_000.0,
-            ttl: self.config.ttl,
+            ttl: self.config.ttl.min(limits::TTL_MAX),
             origin_peer: self.me.to_string(),
             seen_by: vec![self.me.to_string()],
             signed: None,

@@ -1,18 +1,18 @@
 //! What enters, and where it goes from there.
 
-use wire::{Carried, Content, NodeId, Opened, Record, RecordId, Refusal, TreeId, limits};
+use wire::{Carried, Class, Content, NodeId, Opened, Record, RecordId, Refusal, TreeId, limits};
 
 use super::Engine;
 use crate::intake::{Arrival, Joined, Pending, Source, Spread};
-use crate::outbox::When;
+use crate::outbox::{Parcel, When};
 use crate::sets::{Place, Standing};
-use crate::{Accepted, DoorAnswer, Effect, Event, LinkId, Now};
+use crate::{Accepted, DoorAnswer, Effect, Event, Now};
 
 impl Engine {
     /// Writes records of ours, as far as there is room for them, and hands them to all links (GOSSIP-1). They are on disk before
     /// anybody hears of them (DISK-1). The caller has checked labels and sizes.
     pub fn write(&mut self, contents: Vec<(Content, u64)>, now: Now) -> Vec<RecordId> {
-        let links = self.links.greeted_ids();
+        let tree = self.forest.route(now);
         let (mut ids, mut pushes) = (Vec::new(), Vec::new());
         for (content, life_ms) in contents {
             let opened = self.author.seal(content, life_ms, now);
@@ -23,31 +23,14 @@ impl Engine {
                 continue;
             }
             ids.push(opened.id);
-            let (ttl, hops) = (self.config.ttl, 0);
-            let carried =
-                Carried { signed: opened.signed.clone(), ttl, hops, tree: TreeId::default() };
-            self.enter(&place, opened, &carried, None, now);
-            pushes.push((carried, links.clone()));
+            let parcel = self.set_out(&opened, tree, now);
+            self.counters.pushed += parcel.links.len() as u64;
+            self.enter(&place, opened, &parcel.carried, None, now);
+            pushes.push(parcel);
         }
-        self.counters.pushed += (pushes.len() * links.len()) as u64;
         self.outbox.batch().author = Some(self.author.clock());
         self.outbox.push(When::OnDisk, pushes);
         ids
-    }
-
-    pub(super) fn pushed(&mut self, id: LinkId, records: Vec<Carried>, now: Now) {
-        for Carried { signed, ttl, hops, .. } in records {
-            let source = Source::Link(id);
-            match signed.open() {
-                Ok(opened) => {
-                    if matches!(opened.record.content, Content::Message(_)) {
-                        self.counters.messages_received += 1;
-                    }
-                    self.arrive(Arrival { opened, ttl, hops, spread: Spread::Push, source }, now);
-                }
-                Err(error) => return self.fault(id, &format!("sent no record: {error}"), now),
-            }
-        }
     }
 
     /// Takes a copy of a record as far as it goes without a signature check. What is held, or is
@@ -105,7 +88,7 @@ impl Engine {
     }
 
     /// Lets a genuine record in. Returns to whom it is pushed on.
-    fn admit(&mut self, pending: Pending, now: Now) -> Option<(Carried, Vec<LinkId>)> {
+    fn admit(&mut self, pending: Pending, now: Now) -> Option<Parcel> {
         let Pending { opened, place, ttl, hops, spread, sources, rivals } = pending;
         for rival in rivals {
             self.duplicate(rival.source);
@@ -119,9 +102,8 @@ impl Engine {
         let doors = sources.iter().copied().filter(|it| matches!(it, Source::Door(_)));
         match standing {
             None => {
-                if !self.learn(&opened, now) {
-                    return None;
-                }
+                let goes_on = self.learn(&opened, now) && spread == Spread::Push && 0 < ttl;
+                goes_on.then(|| self.pass_on(carried, &sources))
             }
             Some(Standing::New) => {
                 let answers = [DoorAnswer::Accepted].into_iter();
@@ -129,21 +111,20 @@ impl Engine {
                 doors.zip(answers).for_each(|(door, it)| self.answer(door, it, When::OnDisk));
                 let from = self.first_link(&sources);
                 let place = place.as_ref()?;
-                self.enter(place, opened, &carried, from, now);
+                self.enter(place, opened.clone(), &carried, from, now);
                 self.made_progress(&sources, now);
+                self.send_on(carried, &opened, spread, &sources, now)
             }
             Some(Standing::Held | Standing::Stale) => {
                 doors.for_each(|door| self.answer(door, DoorAnswer::Duplicate, When::AtOnce));
-                return None;
+                None
             }
             Some(Standing::NoRoom) => {
                 let answer = DoorAnswer::Refused(Refusal::NoRoom);
                 doors.for_each(|door| self.answer(door, answer, When::AtOnce));
-                return None;
+                None
             }
         }
-        let onward = spread == Spread::Push && 0 < ttl;
-        onward.then(|| self.onward(carried, &sources))
     }
 
     /// Puts a record of an entry or message in its place, writes it down and reports it.
@@ -193,15 +174,16 @@ impl Engine {
         true
     }
 
-    /// Chooses random links that did not send it (GOSSIP-2); it has one hop less (GOSSIP-3).
-    fn onward(&mut self, carried: Carried, sources: &[Source]) -> (Carried, Vec<LinkId>) {
+    /// Passes a profile on to random links that did not send it; it has one hop less.
+    fn pass_on(&mut self, carried: Carried, sources: &[Source]) -> Parcel {
         let links = self.links.greeted_ids();
         let others = links.into_iter().filter(|id| !sources.contains(&Source::Link(*id)));
         let mut chosen = self.random.pick(others.collect(), self.config.fanout);
         chosen.sort_unstable();
         self.counters.pushed += chosen.len() as u64;
         let (ttl, hops) = (carried.ttl.saturating_sub(1), carried.hops.saturating_add(1));
-        (Carried { ttl, hops, ..carried }, chosen)
+        let carried = Carried { ttl, hops, ..carried };
+        Parcel { class: Class::Control, carried, links: chosen }
     }
 
     pub(super) fn spread_own_profile(&mut self) {
@@ -213,12 +195,13 @@ impl Engine {
         };
         let links = self.links.greeted_ids();
         if !links.is_empty() {
-            self.outbox.push(When::OnDisk, vec![(carried, links)]);
+            self.outbox.push(When::OnDisk, vec![Parcel { class: Class::Control, carried, links }]);
         }
     }
 
     /// A false signature: honest nodes check before they pass on, so the sender is at fault.
     fn reject(&mut self, pending: Pending, now: Now) {
+        self.recents.forget(&pending.opened.id);
         for source in &pending.sources {
             match source {
                 Source::Door(_) => {

@@ -24,11 +24,12 @@ impl Engine {
             (self.links.all().map(|(id, _)| self.probe_deadline(id)).min(), "a probe"),
             (dials, "a dial"),
             (self.doors.deadline(), "a door check"),
+            (self.mend_deadline(), "an announcement or a missing record"),
             (self.tell_deadline(), "a comparison"),
             (fetching, "a bulk transfer"),
             (Some(self.clocks.rotate_at), "rotation"),
             (Some(self.clocks.sweep_at), "a sweep"),
-            (Some(self.clocks.announce_at), "an announcement"),
+            (Some(self.clocks.announce_at), "a word to the doors"),
             (Some(self.clocks.peers_wanted_at), "asking for peers"),
         ];
         waits.into_iter().filter_map(|(at, what)| Some((at?, what))).min()
@@ -41,6 +42,7 @@ impl Engine {
         self.probe(now);
         self.dial(now);
         self.check_doors(now);
+        self.mend(now);
         self.give_up_fetching(now);
         self.tell(now);
         let due = |at: Time| at <= now.time();

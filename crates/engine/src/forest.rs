@@ -1,0 +1,208 @@
+//! The trees on which records travel.
+//!
+//! An author that writes again and again has a tree of its own: its first record floods, every
+//! copy that came second is answered with a prune, and what is left is the tree of shortest paths
+//! from that author (Plumtree, Leitao et al. 2007, with one tree for each source). Who writes
+//! rarely uses the tree of a busy author nearby, a landmark, in both directions. Where nothing is
+//! known of a tree, records go to everybody: ignorance costs copies, never delivery.
+//!
+//! Invariant: only links with a place are in a tree, and a link that is gone is in none.
+//! Bound: `trees_max`; the quarter used least lately makes room.
+
+use std::collections::BTreeMap;
+
+use wire::TreeId;
+
+use crate::places::{LinkSet, Places};
+use crate::{Config, LinkId, Now, Time};
+
+#[derive(Debug)]
+pub(crate) struct Forest {
+    trees: BTreeMap<TreeId, Tree>,
+    places: Places,
+    /// Our own tree, and when it carried a record of ours last.
+    own: TreeId,
+    own_used: Option<Time>,
+    /// When we wrote last, and before that.
+    wrote: [Option<Time>; 2],
+    trees_max: usize,
+    landmarks: usize,
+    warm_ms: u64,
+    busy_ms: u64,
+}
+
+/// What we know of one tree.
+#[derive(Debug, Default)]
+struct Tree {
+    /// Links that asked us to announce instead of push.
+    pruned: LinkSet,
+    /// Links we asked that of, and when we did last.
+    refused: LinkSet,
+    refused_at: Time,
+    /// The link that brought the root's last record first.
+    parent: Option<LinkId>,
+    /// When a record travelled on it last, and when one of its root's did.
+    used: Time,
+    rooted: Option<Time>,
+    /// How long records of its root take to us, by their clock and ours, milliseconds.
+    delay_ms: u64,
+    /// Records in a row that had to be asked for.
+    misses: u8,
+}
+
+impl Forest {
+    pub(crate) fn new(own: TreeId, config: &Config) -> Self {
+        Self {
+            trees: BTreeMap::new(),
+            places: Places::default(),
+            own,
+            own_used: None,
+            wrote: [None; 2],
+            trees_max: config.trees_max,
+            landmarks: config.landmarks,
+            warm_ms: config.warm_ms,
+            busy_ms: config.busy_ms,
+        }
+    }
+
+    pub(crate) fn link_up(&mut self, link: LinkId) {
+        self.places.take(link);
+    }
+
+    /// Takes a link out of all trees. Those it was the parent of graft the next link that has what
+    /// they miss.
+    pub(crate) fn link_gone(&mut self, link: LinkId) {
+        let gone = self.places.free(link);
+        for tree in self.trees.values_mut() {
+            tree.pruned.remove(gone);
+            tree.refused.remove(gone);
+            if tree.parent == Some(link) {
+                tree.parent = None;
+            }
+        }
+    }
+
+    /// Returns a link as a set.
+    pub(crate) fn set(&self, link: LinkId) -> LinkSet {
+        self.places.set(link)
+    }
+
+    /// Chooses the tree for a record of ours (TREE-4).
+    pub(crate) fn route(&mut self, now: Now) -> TreeId {
+        let lately = |at: Option<Time>, ms: u64| at.is_some_and(|at| now.mono_ms < at.0 + ms);
+        let busy = self.wrote.iter().all(|at| lately(*at, self.busy_ms));
+        self.wrote = [Some(now.time()), self.wrote[0]];
+        if !busy && !lately(self.own_used, self.warm_ms) {
+            let landmarks = self.trees.iter().filter(|(id, tree)| {
+                **id != self.own && tree.parent.is_some() && lately(tree.rooted, self.warm_ms)
+            });
+            if self.landmarks <= landmarks.clone().count()
+                && let Some((id, _)) = landmarks.min_by_key(|(id, tree)| (tree.delay_ms, **id))
+            {
+                return *id;
+            }
+        }
+        self.own_used = Some(now.time());
+        self.own
+    }
+
+    /// Parts the links that lack a record into those it is pushed to and those that are told of it.
+    /// On a tree we know nothing of, it is pushed to all (TREE-1).
+    pub(crate) fn split(
+        &mut self,
+        tree: TreeId,
+        links: Vec<LinkId>,
+        now: Now,
+    ) -> (Vec<LinkId>, Vec<LinkId>) {
+        let pruned = self.tree(tree, now).pruned;
+        links.into_iter().partition(|link| !pruned.meets(self.places.set(*link)))
+    }
+
+    /// Notes that a push was the first to bring a record. `delay_ms` is its age if the tree's root
+    /// wrote it.
+    pub(crate) fn brought(&mut self, tree: TreeId, link: LinkId, delay_ms: Option<u64>, now: Now) {
+        let set = self.places.set(link);
+        let tree = self.tree(tree, now);
+        tree.misses = 0;
+        tree.refused.remove(set);
+        if let Some(delay_ms) = delay_ms {
+            tree.parent = Some(link);
+            tree.delay_ms = match tree.rooted {
+                Some(_) => (3 * tree.delay_ms + delay_ms) / 4,
+                None => delay_ms,
+            };
+            tree.rooted = Some(now.time());
+        }
+    }
+
+    /// Notes that a record had to be asked for. Says whether whoever had it shall push from now
+    /// on: nobody does, or others were first twice in a row (TREE-6).
+    pub(crate) fn missed(&mut self, tree: TreeId, link: LinkId, now: Now) -> bool {
+        let set = self.places.set(link);
+        let tree = self.tree(tree, now);
+        tree.misses = tree.misses.saturating_add(1);
+        let graft = tree.parent.is_none() || MISSES_MAX <= tree.misses;
+        if graft {
+            tree.misses = 0;
+            tree.parent = Some(link);
+            tree.refused.remove(set);
+        }
+        graft
+    }
+
+    /// Says whether a link that pushed what another had pushed before shall announce instead
+    /// (TREE-5). The parent may come second with a record that is not its root's.
+    pub(crate) fn refuses(&mut self, tree: TreeId, link: LinkId, of_root: bool, now: Now) -> bool {
+        let set = self.places.set(link);
+        let tree = self.tree(tree, now);
+        let told = tree.refused.meets(set) && now.mono_ms < tree.refused_at.0 + REFUSED_MS;
+        if told || (tree.parent == Some(link) && !of_root) {
+            return false;
+        }
+        tree.refused.add(set);
+        tree.refused_at = now.time();
+        true
+    }
+
+    /// A peer wants announcements instead of records. Of trees we do not know we push nothing.
+    pub(crate) fn prune(&mut self, tree: TreeId, link: LinkId) {
+        let set = self.places.set(link);
+        if let Some(tree) = self.trees.get_mut(&tree) {
+            tree.pruned.add(set);
+        }
+    }
+
+    /// A peer wants records again.
+    pub(crate) fn graft(&mut self, tree: TreeId, link: LinkId) {
+        let set = self.places.set(link);
+        if let Some(tree) = self.trees.get_mut(&tree) {
+            tree.pruned.remove(set);
+        }
+    }
+
+    fn tree(&mut self, id: TreeId, now: Now) -> &mut Tree {
+        if self.trees_max <= self.trees.len() && !self.trees.contains_key(&id) {
+            self.make_room();
+        }
+        let tree = self.trees.entry(id).or_default();
+        tree.used = now.time();
+        tree
+    }
+
+    fn make_room(&mut self) {
+        let mut used: Vec<Time> = self.trees.values().map(|tree| tree.used).collect();
+        used.sort_unstable();
+        let limit = used.get(used.len() / 4).copied().unwrap_or_default();
+        let mut most = used.len() / 4 + 1;
+        self.trees.retain(|_, tree| {
+            let goes = 0 < most && tree.used <= limit;
+            most -= usize::from(goes);
+            !goes
+        });
+    }
+}
+
+/// Misses in a row after which a tree takes another parent.
+const MISSES_MAX: u8 = 2;
+/// How long before a link that pushes on is told again: the first word may be lost.
+const REFUSED_MS: u64 = 1_000;

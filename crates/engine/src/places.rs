@@ -1,0 +1,63 @@
+//! Links as bits: a set of neighbours in one word.
+//!
+//! Each greeted link has one of 64 places while it lives. A link beyond (`links_max` may be larger)
+//! has none: it is in no set, so everything is pushed to it and nothing is pruned.
+
+use crate::LinkId;
+
+/// Which link stands at which place.
+#[derive(Debug)]
+pub(crate) struct Places([Option<LinkId>; 64]);
+
+/// Some of the links that have a place.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct LinkSet(u64);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self([None; 64])
+    }
+}
+
+impl Places {
+    /// Gives a link a place, if one is free.
+    pub(crate) fn take(&mut self, link: LinkId) {
+        if self.place(link).is_none()
+            && let Some(free) = self.0.iter_mut().find(|it| it.is_none())
+        {
+            *free = Some(link);
+        }
+    }
+
+    /// Frees the place of a link, and returns it as a set.
+    pub(crate) fn free(&mut self, link: LinkId) -> LinkSet {
+        let set = self.set(link);
+        if let Some(place) = self.place(link) {
+            self.0[place] = None;
+        }
+        set
+    }
+
+    /// Returns the set of one link; empty where it has no place.
+    pub(crate) fn set(&self, link: LinkId) -> LinkSet {
+        LinkSet(self.place(link).map_or(0, |place| 1 << place))
+    }
+
+    fn place(&self, link: LinkId) -> Option<usize> {
+        self.0.iter().position(|it| *it == Some(link))
+    }
+}
+
+impl LinkSet {
+    pub(crate) fn add(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
+
+    pub(crate) fn remove(&mut self, others: Self) {
+        self.0 &= !others.0;
+    }
+
+    pub(crate) fn meets(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+}
