@@ -16,7 +16,7 @@ use node::{Answer, Command, CommandError, CommandId, Effect, Input, Node, engine
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use transport::{Inbound, Transport};
+use transport::{Inbound, Inbox, Transport};
 
 use crate::clock::Clock;
 use crate::commands::{Failure, Request};
@@ -33,7 +33,7 @@ pub(crate) struct Runtime {
     pub(crate) node: Node,
     pub(crate) clock: Clock,
     pub(crate) transport: Transport,
-    pub(crate) inbound: mpsc::Receiver<Inbound>,
+    pub(crate) inbound: Inbox,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) store: StoreThread,
     pub(crate) stored: mpsc::Receiver<Stored>,
@@ -159,7 +159,10 @@ impl Runtime {
             }
             NetEffect::PushDoor(address, envelope) => self.transport.push_door(address, *envelope),
             NetEffect::Report(event) => self.reporter.report(event, self.clock.now().unix_ms),
-            NetEffect::Send(link, class, frame) => self.transport.send(link.0, class, frame),
+            NetEffect::Send(link, class, frame) => {
+                // What was not queued is reported by the transport.
+                self.transport.send(link.0, class, &frame);
+            }
             NetEffect::Verify(checks) => self.verifier.check(checks),
         }
     }

@@ -95,13 +95,14 @@ impl Outbox {
 /// Repair waits for what is new; all else that is not a record keeps the network together.
 fn class_of(frame: &Frame) -> Class {
     match frame {
+        // Nothing may overtake it: before it nobody is heard (LINK-2).
+        Frame::Hello(_) => Class::Alert,
         // Records travel by `push`; here it is announcements and what shapes trees.
         Frame::Push(_) => Class::Control,
         Frame::Records(_) => Class::Bulk,
         Frame::Compare(_)
         | Frame::Fetch(_)
         | Frame::Goodbye(_)
-        | Frame::Hello(_)
         | Frame::Peers(_)
         | Frame::PeersWanted
         | Frame::Ping(_)

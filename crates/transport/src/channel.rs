@@ -1,15 +1,15 @@
 //! The encrypted channel inside a link: Noise XX, bound to the node keys by [`wire::Proof`].
 //!
-//! One frame is one WebSocket message: a sequence of Noise messages, all but the last full
-//! (LINK-3). The
-//! border between two WebSocket messages is not authenticated, but a frame moved across it fails
-//! to decrypt or to decode: Noise counts its messages, and a frame's schema begins with its length.
+//! One part of a frame is one Noise message in one WebSocket message (LINK-3). Noise counts its
+//! messages, so none can be left out, doubled or moved.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lanes::PART_BYTES_MAX;
 use snow::{Builder, HandshakeState, Keypair, StatelessTransportState};
-use wire::limits::FRAME_BYTES_MAX;
+
+use crate::link::parts::Part;
 
 /// The channel's own static key. Fresh in each process: the node key proves it in the handshake.
 pub(crate) struct StaticKey(Keypair);
@@ -36,7 +36,9 @@ pub(crate) struct Opener {
 pub(crate) enum ChannelError {
     #[error("what arrived does not decrypt")]
     Decrypt,
-    #[error("a frame is larger than {FRAME_BYTES_MAX} bytes")]
+    #[error("a part of a frame has no head")]
+    Empty,
+    #[error("a part of a frame is larger than {PART_BYTES_MAX} bytes")]
     TooLarge,
 }
 
@@ -100,43 +102,38 @@ impl Handshake {
 }
 
 impl Sealer {
-    /// Encrypts one frame.
-    pub(crate) fn seal(&mut self, frame: &[u8]) -> Result<Bytes, ChannelError> {
-        if FRAME_BYTES_MAX < frame.len() {
+    /// Encrypts one part of a frame.
+    pub(crate) fn seal(&mut self, part: &Part) -> Result<Bytes, ChannelError> {
+        if PART_BYTES_MAX < part.bytes.len() {
             return Err(ChannelError::TooLarge);
         }
-        let parts = frame.len().div_ceil(PLAIN_BYTES_MAX).max(1);
-        let mut message = vec![0; frame.len() + parts * TAG_BYTES];
-        let mut at = 0;
-        for part in 0..parts {
-            let from = part * PLAIN_BYTES_MAX;
-            let plain = &frame[from..frame.len().min(from + PLAIN_BYTES_MAX)];
-            let sealed = self.noise.write_message(self.nonce, plain, &mut message[at..]);
-            at += sealed.expect("the room was computed above, and nonces do not run out");
-            self.nonce += 1;
-        }
+        let mut plain = Vec::with_capacity(HEAD_BYTES + part.bytes.len());
+        plain.push(part.head);
+        plain.extend_from_slice(&part.bytes);
+        let mut message = vec![0; plain.len() + TAG_BYTES];
+        let sealed = self.noise.write_message(self.nonce, &plain, &mut message);
+        sealed.expect("the room was computed above, and nonces do not run out");
+        self.nonce += 1;
         Ok(message.into())
     }
 }
 
 impl Opener {
-    /// Decrypts one frame.
-    pub(crate) fn open(&mut self, message: &[u8]) -> Result<Bytes, ChannelError> {
+    /// Decrypts one part of a frame.
+    pub(crate) fn open(&mut self, message: &[u8]) -> Result<Part, ChannelError> {
         if MESSAGE_BYTES_MAX < message.len() {
             return Err(ChannelError::TooLarge);
         }
-        if message.is_empty() {
+        let Some(size) = message.len().checked_sub(TAG_BYTES) else {
             return Err(ChannelError::Decrypt);
-        }
-        let mut frame = vec![0; message.len()];
-        let mut at = 0;
-        for part in message.chunks(NOISE_BYTES_MAX) {
-            let opened = self.noise.read_message(self.nonce, part, &mut frame[at..]);
-            at += opened.map_err(|_| ChannelError::Decrypt)?;
-            self.nonce += 1;
-        }
-        frame.truncate(at);
-        Ok(frame.into())
+        };
+        let mut plain = vec![0; size];
+        let opened = self.noise.read_message(self.nonce, message, &mut plain);
+        opened.map_err(|_| ChannelError::Decrypt)?;
+        self.nonce += 1;
+        let plain = Bytes::from(plain);
+        let head = *plain.first().ok_or(ChannelError::Empty)?;
+        Ok(Part { head, bytes: plain.slice(HEAD_BYTES..) })
     }
 }
 
@@ -148,10 +145,9 @@ const PATTERN: &str = "Noise_XX_25519_ChaChaPoly_SHA256";
 /// The most Noise allows in one message.
 const NOISE_BYTES_MAX: usize = 65_535;
 const TAG_BYTES: usize = 16;
-/// Plaintext of a full message.
-const PLAIN_BYTES_MAX: usize = NOISE_BYTES_MAX - TAG_BYTES;
+/// Class, and what follows.
+const HEAD_BYTES: usize = 1;
 /// Two keys and two tags.
 const HANDSHAKE_OVERHEAD_MAX: usize = 2 * 32 + 2 * TAG_BYTES;
-/// The largest frame, encrypted.
-const MESSAGE_BYTES_MAX: usize =
-    FRAME_BYTES_MAX + FRAME_BYTES_MAX.div_ceil(PLAIN_BYTES_MAX) * TAG_BYTES;
+/// The largest part, encrypted.
+pub(crate) const MESSAGE_BYTES_MAX: usize = HEAD_BYTES + PART_BYTES_MAX + TAG_BYTES;

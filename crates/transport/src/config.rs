@@ -22,9 +22,11 @@ pub struct Config {
 /// Every bound of this room. More costs memory and patience, less costs honest slow peers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Events waiting for the core (default 512). When full, links are not read and HTTP requests
-    /// are told `busy`.
+    /// Frames of each class, and news of links, waiting for the core (default 512). When full,
+    /// links that bring more are not read and HTTP requests are told `busy`.
     pub inbox_max: usize,
+    /// Bytes of each class waiting for the core (default 4 MiB); the same happens.
+    pub inbox_bytes_max: usize,
     /// Connections at the public door, links included (default 1,024). When full, the one that has
     /// been without a request for longest makes room; if all are at work, the new one gets 503.
     pub connections_max: usize,
@@ -54,10 +56,12 @@ pub struct Limits {
     pub pushes_max: usize,
     /// Time for one push, connecting included (default 10,000 ms).
     pub push_ms: u64,
-    /// Frames waiting for one link (default 4,096). One that does not fit is not sent.
-    pub queue_frames_max: usize,
-    /// Bytes waiting for one link (default 8 MiB).
-    pub queue_bytes_max: usize,
+    /// Parts of frames waiting for one link, by class (default [`lanes::LINK_BOUNDS`]). A frame
+    /// that does not fit is not sent.
+    pub queues: [lanes::Bounds; 4],
+    /// Bytes the system may hold of a link that it has not sent yet (default 16 KiB): an alert
+    /// waits behind them. It is asked for only where the system has such a bound (Linux, Android).
+    pub unsent_bytes_max: u32,
     /// Time a link's peer may take to accept what is being written (default 30,000 ms).
     pub drain_ms: u64,
     /// Time to send what is queued when a link is closed (default 2,000 ms).
@@ -72,6 +76,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             inbox_max: 512,
+            inbox_bytes_max: 4 * 1024 * 1024,
             connections_max: 1_024,
             connections_per_address_max: 64,
             header_ms: 5_000,
@@ -84,8 +89,8 @@ impl Default for Limits {
             dials_max: 64,
             pushes_max: 64,
             push_ms: 10_000,
-            queue_frames_max: 4_096,
-            queue_bytes_max: 8 * 1024 * 1024,
+            queues: lanes::LINK_BOUNDS,
+            unsent_bytes_max: 16 * 1024,
             drain_ms: 30_000,
             farewell_ms: 2_000,
             health_bytes_max: 64 * 1024,

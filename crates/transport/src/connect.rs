@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(any(target_os = "android", target_os = "linux"))]
+use socket2::SockRef;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 use wire::Address;
 
+use crate::Limits;
 use crate::metered::{Meter, Metered};
 use crate::traffic::Kind;
 use crate::transport::Shared;
@@ -26,11 +29,20 @@ pub(crate) async fn connect(
         Ok(Err(why)) => return Err(why),
         Ok(Ok(None)) | Err(_) => return Err(format!("no answer within {}", seconds(limit_ms))),
     };
-    // Small frames must not wait for each other. It can fail only on a broken connection, which
-    // the first read notices.
-    let _broken = stream.set_nodelay(true);
+    make_prompt(&stream, &shared.limits);
     let counters = shared.counters.clone();
     Ok(Metered::new(stream, Arc::new(Meter { counters, kind, place: None })))
+}
+
+/// Small frames must not wait for each other, nor alerts for what the system keeps. Both can fail
+/// only on a broken connection, which the first read notices, or on an old system.
+pub(crate) fn make_prompt(stream: &TcpStream, limits: &Limits) {
+    let _broken = stream.set_nodelay(true);
+    // Not the size of the send buffer: that would also bound what is on its way.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _unbounded = SockRef::from(stream).set_tcp_notsent_lowat(limits.unsent_bytes_max);
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _unbounded = limits.unsent_bytes_max;
 }
 
 /// Writes a limit as humans say it.

@@ -21,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
+use crate::connect::make_prompt;
 use crate::metered::{Meter, Metered};
 use crate::traffic::{Kind, add};
 use crate::transport::Shared;
@@ -64,8 +65,7 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, remote: SocketAddr) {
         return;
     };
     let Ok(local) = stream.local_addr() else { return };
-    // Can fail only on a connection that is broken, which the first read notices.
-    let _broken = stream.set_nodelay(true);
+    make_prompt(&stream, &shared.limits);
     let counters = shared.counters.clone();
     let meter = Arc::new(Meter { counters, kind: Kind::default(), place: Some(place.clone()) });
     let visit = Visit {

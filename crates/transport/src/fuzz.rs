@@ -1,8 +1,11 @@
 //! Bodies of the fuzz targets; `cargo test` replays their corpora through the same functions.
 
-use wire::limits;
+use bytes::Bytes;
+use lanes::PART_BYTES_MAX;
+use wire::{Class, limits};
 
 use crate::channel::{Opener, Sealer, StaticKey};
+use crate::link::parts::{Joiner, Part, Then, cut};
 use crate::{envelope, stranger};
 
 /// A body that is taken keeps within its bounds and survives being passed on.
@@ -31,11 +34,31 @@ pub fn channel(bytes: &[u8]) {
     initiator.write(&[]);
     assert!(initiator.read(bytes).is_err());
     let (mut sealer, mut opener) = pair();
-    match sealer.seal(bytes) {
-        Ok(message) => assert_eq!(opener.open(&message).as_deref(), Ok(bytes)),
-        Err(_) => assert!(limits::FRAME_BYTES_MAX < bytes.len()),
+    let mut joiner = Joiner::default();
+    let frame = Bytes::copy_from_slice(bytes);
+    for part in cut(Class::Bulk, &frame, Then::More) {
+        let message = sealer.seal(&part).expect("parts are cut to size");
+        assert_eq!(opener.open(&message).as_ref(), Ok(&part));
+        match joiner.join(part) {
+            Ok(Some(whole)) => assert_eq!(whole.bytes, frame),
+            Ok(None) => {}
+            Err(_) => return assert!(limits::FRAME_BYTES_MAX < bytes.len()),
+        }
     }
     assert!(opener.open(bytes).is_err());
+}
+
+/// Whatever a peer that may link says, frames that come of it are within their bound.
+pub fn parts(bytes: &[u8]) {
+    let mut joiner = Joiner::default();
+    for part in bytes.chunks(PART_BYTES_MAX + 1) {
+        let part = Part { head: part[0], bytes: Bytes::copy_from_slice(&part[1..]) };
+        match joiner.join(part) {
+            Ok(Some(whole)) => assert!(whole.bytes.len() <= limits::FRAME_BYTES_MAX),
+            Ok(None) => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// Both ends of a fresh channel, one direction.

@@ -53,10 +53,12 @@ pub enum Inbound {
         /// The round trip, or why the node does not have the message.
         result: Result<Duration, String>,
     },
-    /// A frame arrived. Frames of one link keep their order.
+    /// A frame arrived. Frames of one link and class keep their order.
     Frame {
         /// On which link.
         link: LinkNumber,
+        /// What its sender says it is.
+        class: Class,
         /// The frame, decrypted.
         bytes: Bytes,
     },

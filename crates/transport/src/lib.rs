@@ -13,6 +13,7 @@ mod door;
 mod envelope;
 mod error;
 mod inbound;
+mod inbox;
 mod link;
 mod metered;
 mod push;
@@ -25,8 +26,9 @@ pub use error::TransportError;
 pub use inbound::{
     DoorMetrics, DoorPeer, DoorState, GossipAnswer, Health, Inbound, LinkNumber, Linked, Question,
 };
-pub use traffic::{ByteCount, Handshakes, Traffic};
-pub use transport::Transport;
+pub use inbox::Inbox;
+pub use traffic::{ByteCount, ClassCount, Handshakes, Traffic};
+pub use transport::{Sent, Transport};
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;

@@ -1,6 +1,7 @@
 //! A link: one WebSocket, one Noise channel, one task.
 
 pub(crate) mod handshake;
+pub(crate) mod parts;
 pub(crate) mod queue;
 
 use std::collections::BTreeMap;
@@ -18,10 +19,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
 use wire::{Address, Class};
 
-use crate::channel::{Opener, Sealer};
+use crate::channel::{MESSAGE_BYTES_MAX, Opener, Sealer};
 use crate::transport::Shared;
-use crate::{Inbound, LinkNumber, Linked};
+use crate::{Inbound, LinkNumber, Linked, Sent};
 use handshake::{Met, close_message, printable};
+use parts::{Joiner, Part};
 use queue::{Entrance, Queue, Room, queue};
 
 /// All links, by number: where frames are handed in.
@@ -42,10 +44,23 @@ pub(crate) struct Origin {
 
 impl Links {
     /// Sends a frame. A link that is closing takes no more; its `Closed` is on its way.
-    pub(crate) fn send(&self, link: LinkNumber, frame: Bytes) {
-        if let Some(entrance) = self.lock().get(&link) {
-            entrance.push(frame);
+    pub(crate) fn send(&self, link: LinkNumber, class: Class, frame: &Bytes) -> Sent {
+        match self.lock().get(&link) {
+            Some(entrance) => entrance.push(class, frame),
+            None => Sent::Gone,
         }
+    }
+
+    /// Returns how many parts and bytes of a class wait on all links.
+    pub(crate) fn waiting(&self, class: Class) -> (usize, usize) {
+        let waiting = self.lock();
+        let waiting = waiting.values().map(|entrance| entrance.waiting(class));
+        waiting.fold((0, 0), |(parts, bytes), more| (parts + more.0, bytes + more.1))
+    }
+
+    /// Returns how many bytes wait on all links.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.lock().values().map(Entrance::bytes).sum()
     }
 
     pub(crate) fn close(&self, link: LinkNumber, farewell: Option<Bytes>) {
@@ -136,7 +151,7 @@ impl Link<'_> {
     ) -> String {
         let end = tokio::select! {
             end = self.read(&mut stream, opener) => end,
-            why = self.write(&mut sink, queue, sealer) => End::Gone(why),
+            why = self.write(&mut sink, &queue, sealer) => End::Gone(why),
             () = self.report_congestion() => End::Gone("this node is stopping".to_owned()),
             () = self.out_of_patience() => End::Gone(String::new()),
         };
@@ -162,6 +177,7 @@ impl Link<'_> {
         stream: &mut SplitStream<WebSocketStream<S>>,
         mut opener: Opener,
     ) -> End {
+        let mut joiner = Joiner::default();
         loop {
             let message = match stream.next().await {
                 Some(Ok(Message::Binary(message))) => message,
@@ -185,28 +201,36 @@ impl Link<'_> {
             if self.room.is_closing() {
                 continue;
             }
-            let bytes = match opener.open(&message) {
-                Ok(bytes) => bytes,
+            let part = match opener.open(&message) {
+                Ok(part) => part,
                 Err(error) => return End::Misbehaved(error.to_string()),
             };
-            self.shared.counters.frames.received(1);
+            let frame = match joiner.join(part) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => continue,
+                Err(error) => return End::Misbehaved(error.to_string()),
+            };
+            self.shared.counters.class(frame.class).received(frame.bytes.len());
             tokio::select! {
-                () = self.shared.tell(Inbound::Frame { link: self.link, bytes }) => {}
+                () = self.shared.tell_frame(self.link, frame) => {}
                 () = self.room.closing() => {}
             }
         }
     }
 
-    /// Sends what is queued, many frames per write where there are many; then the farewell.
+    /// Sends what is queued, many parts per write where there are many; then the farewell.
     async fn write(
         &self,
         sink: &mut (impl Sink<Message, Error = Error> + Unpin),
-        mut queue: Queue,
+        queue: &Queue,
         mut sealer: Sealer,
     ) -> String {
         loop {
-            let batch = self.write_batch(sink, &mut queue, &mut sealer).await;
-            match batch {
+            let more = match queue.next().await {
+                Some(part) => self.in_time(self.write_batch(sink, queue, &mut sealer, part)).await,
+                None => self.in_time(self.write_farewell(sink, queue, &mut sealer)).await,
+            };
+            match more {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(why) => {
@@ -221,36 +245,60 @@ impl Link<'_> {
         std::future::pending().await
     }
 
-    /// Returns whether more may follow.
+    /// Hands the socket as much as goes in one write, and returns when it has taken all of it: so
+    /// what an alert waits behind here is never more than that (CLASS-1). More may follow.
     async fn write_batch(
         &self,
         sink: &mut (impl Sink<Message, Error = Error> + Unpin),
-        queue: &mut Queue,
+        queue: &Queue,
         sealer: &mut Sealer,
-    ) -> Result<bool, String> {
-        let first = queue.next().await;
-        let more = first.is_some();
-        let mut next = first.or_else(|| queue.farewell());
-        while let Some(frame) = next {
-            match sealer.seal(&frame) {
-                Ok(message) => self.in_time(sink.feed(Message::Binary(message))).await?,
-                Err(error) => {
-                    tracing::error!(link = self.link, %error, "a frame of our own was not sent");
-                }
-            }
-            self.shared.counters.frames.sent(1);
-            next = if more { queue.next_now() } else { None };
+        first: Part,
+    ) -> Result<bool, Error> {
+        let mut left_bytes = BATCH_BYTES_MAX;
+        let mut next = Some(first);
+        while let Some(part) = next {
+            left_bytes = left_bytes.saturating_sub(part.cost_bytes());
+            self.feed(sink, sealer, &part).await?;
+            next = queue.next_within(left_bytes);
         }
-        self.in_time(sink.flush()).await?;
-        Ok(more)
+        sink.flush().await?;
+        Ok(true)
+    }
+
+    /// Nothing follows.
+    async fn write_farewell(
+        &self,
+        sink: &mut (impl Sink<Message, Error = Error> + Unpin),
+        queue: &Queue,
+        sealer: &mut Sealer,
+    ) -> Result<bool, Error> {
+        for part in queue.farewell() {
+            self.feed(sink, sealer, &part).await?;
+        }
+        sink.flush().await?;
+        Ok(false)
+    }
+
+    async fn feed(
+        &self,
+        sink: &mut (impl Sink<Message, Error = Error> + Unpin),
+        sealer: &mut Sealer,
+        part: &Part,
+    ) -> Result<(), Error> {
+        match sealer.seal(part) {
+            Ok(message) => sink.feed(Message::Binary(message)).await?,
+            // Parts are cut to size; and a bug of ours must not end the link.
+            Err(error) => tracing::error!(link = self.link, %error, "a part was not sent"),
+        }
+        self.shared.counters.class(part.class()).sent(part);
+        Ok(())
     }
 
     async fn report_congestion(&self) {
         loop {
-            let frames = self.room.congested().await;
-            self.shared
-                .tell(Inbound::Congested { link: self.link, class: Class::Normal, frames })
-                .await;
+            let (class, frames) = self.room.congested().await;
+            self.shared.counters.class(class).dropped(frames);
+            self.shared.tell(Inbound::Congested { link: self.link, class, frames }).await;
         }
     }
 
@@ -260,10 +308,10 @@ impl Link<'_> {
         sleep(self.farewell_time()).await;
     }
 
-    async fn in_time(&self, sent: impl Future<Output = Result<(), Error>>) -> Result<(), String> {
+    async fn in_time<T>(&self, sent: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
         let drain_ms = self.shared.limits.drain_ms;
         match timeout(Duration::from_millis(drain_ms), sent).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(sent)) => Ok(sent),
             Ok(Err(error)) => Err(lost(&error)),
             Err(_) => Err(format!("the peer accepted no data for {drain_ms} ms")),
         }
@@ -274,11 +322,12 @@ impl Link<'_> {
     }
 }
 
-/// How every WebSocket of ours is set up.
+/// How every WebSocket of ours is set up. Nothing is written before we flush, and what is flushed
+/// is a batch, so the buffer holds no more than one.
 pub(crate) fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(2 * BATCH_BYTES_MAX)
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX))
 }
@@ -295,9 +344,9 @@ fn lost(error: &Error) -> String {
     format!("the connection was lost: {error}")
 }
 
-/// Per link and direction: small, because most links are quiet most of the time.
-const BUFFER_BYTES: usize = 16 * 1024;
-/// More than the largest frame, encrypted.
-const MESSAGE_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of one read: small, because most links are quiet most of the time.
+const READ_BYTES: usize = 16 * 1024;
+/// Bytes handed to the socket in one write: one full part, or many small ones.
+const BATCH_BYTES_MAX: usize = 16 * 1024;
 const CODE_NORMAL: u16 = 1_000;
 const CODE_MISBEHAVED: u16 = 4_005;

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use wire::Class;
+
 use crate::door::problem::Code;
 use crate::link::handshake::Fault;
+use crate::link::parts::Part;
 
 /// Counters since the start, for `/metrics`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -13,10 +16,8 @@ pub struct Traffic {
     pub link: ByteCount,
     /// Bytes of all other HTTP: the door's, and our calls at design-A nodes.
     pub door: ByteCount,
-    /// Frames received on links.
-    pub frames_in: u64,
-    /// Frames sent on links.
-    pub frames_out: u64,
+    /// Frames on links, in the order of [`Class::ALL`].
+    pub classes: [ClassCount; 4],
     /// Handshakes by result.
     pub handshakes: Handshakes,
     /// Requests answered with success.
@@ -31,6 +32,25 @@ pub struct Traffic {
     pub connections_open: u64,
     /// Links open, both directions.
     pub links_open: u64,
+}
+
+/// Frames of one class, on all links.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ClassCount {
+    /// Frames received.
+    pub frames_in: u64,
+    /// Their bytes, before encryption.
+    pub bytes_in: u64,
+    /// Frames sent.
+    pub frames_out: u64,
+    /// Their bytes, before encryption.
+    pub bytes_out: u64,
+    /// Frames that did not fit a queue.
+    pub dropped: u64,
+    /// Parts of frames that wait to be sent.
+    pub waiting_parts: u64,
+    /// Their bytes.
+    pub waiting_bytes: u64,
 }
 
 /// Bytes both ways.
@@ -64,13 +84,21 @@ pub struct Handshakes {
 pub(crate) struct Counters {
     link: Both,
     door: Both,
-    pub(crate) frames: Both,
+    classes: [ClassCounters; 4],
     handshakes_completed: AtomicU64,
     handshakes_failed: [AtomicU64; Fault::KINDS],
     pub(crate) requests_answered: AtomicU64,
     requests_refused: [AtomicU64; Code::ALL.len()],
     pub(crate) connections_refused: AtomicU64,
     pub(crate) connections_cut: AtomicU64,
+}
+
+/// What happened to frames of one class.
+#[derive(Debug, Default)]
+pub(crate) struct ClassCounters {
+    frames: Both,
+    bytes: Both,
+    dropped: AtomicU64,
 }
 
 /// One counter for each way.
@@ -100,7 +128,26 @@ impl Counters {
         add(&self.requests_refused[code as usize], 1);
     }
 
-    /// Reads all of them; the caller adds what is open right now.
+    pub(crate) fn class(&self, class: Class) -> &ClassCounters {
+        &self.classes[class.index()]
+    }
+
+    /// Reads those of each class; the caller adds what waits right now.
+    pub(crate) fn classes(&self) -> [ClassCount; 4] {
+        self.classes.each_ref().map(|class| {
+            let (frames, bytes) = (class.frames.read(), class.bytes.read());
+            ClassCount {
+                frames_in: frames.received,
+                bytes_in: bytes.received,
+                frames_out: frames.sent,
+                bytes_out: bytes.sent,
+                dropped: get(&class.dropped),
+                ..ClassCount::default()
+            }
+        })
+    }
+
+    /// Reads all others; the caller adds what is open right now.
     pub(crate) fn read(&self) -> Traffic {
         let refused =
             Code::ALL.map(|code| (code.name(), get(&self.requests_refused[code as usize])));
@@ -110,8 +157,7 @@ impl Counters {
         Traffic {
             link: self.link.read(),
             door: self.door.read(),
-            frames_in: get(&self.frames.received),
-            frames_out: get(&self.frames.sent),
+            classes: Default::default(),
             handshakes: Handshakes {
                 completed,
                 broken,
@@ -127,6 +173,22 @@ impl Counters {
             connections_open: 0,
             links_open: 0,
         }
+    }
+}
+
+impl ClassCounters {
+    pub(crate) fn received(&self, bytes: usize) {
+        self.frames.received(1);
+        self.bytes.received(bytes);
+    }
+
+    pub(crate) fn sent(&self, part: &Part) {
+        self.frames.sent(usize::from(part.ends_frame()));
+        self.bytes.sent(part.bytes.len());
+    }
+
+    pub(crate) fn dropped(&self, frames: u64) {
+        add(&self.dropped, frames);
     }
 }
 

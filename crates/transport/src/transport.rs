@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -17,10 +17,14 @@ use wire::{Address, Class};
 
 use crate::channel::StaticKey;
 use crate::door::places::Places;
+use crate::inbox::{Porter, Untold, inbox};
 use crate::link::Links;
 use crate::link::handshake::Ourselves;
+use crate::link::parts::Whole;
 use crate::traffic::Counters;
-use crate::{Config, Inbound, Limits, LinkNumber, Traffic, TransportError, dial, door, push};
+use crate::{
+    Config, Inbound, Inbox, Limits, LinkNumber, Traffic, TransportError, dial, door, push,
+};
 
 /// A cheap handle on everything that has a socket. When the last one is dropped, all of it ends.
 #[derive(Clone)]
@@ -29,13 +33,24 @@ pub struct Transport {
     _ends_all: Arc<DropGuard>,
 }
 
+/// What became of a frame that was to be sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sent {
+    /// The queue of its class is full: it will not be sent, and `Congested` is on its way.
+    Full,
+    /// The link is closing or gone.
+    Gone,
+    /// It waits its turn.
+    Queued,
+}
+
 /// What all tasks share.
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) agent: String,
     pub(crate) ourselves: Ourselves,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) inbox: mpsc::Sender<Inbound>,
+    pub(crate) inbox: Porter,
     pub(crate) links: Links,
     pub(crate) places: Arc<Places>,
     pub(crate) dials: Arc<Semaphore>,
@@ -50,20 +65,20 @@ pub(crate) struct Shared {
 
 impl Transport {
     /// Binds the door, if there is one, and starts accepting. What happens comes out of the
-    /// receiver, which has to be read all the time: while it is full, nothing else is read either.
-    pub async fn start(config: Config) -> Result<(Self, mpsc::Receiver<Inbound>), TransportError> {
+    /// inbox, which has to be read all the time: while it is full, nothing else is read either.
+    pub async fn start(config: Config) -> Result<(Self, Inbox), TransportError> {
         let listener = match config.listen {
             Some(addr) => Some(TcpListener::bind(addr).await.map_err(|why| refuse(addr, why))?),
             None => None,
         };
         let local_addr = listener.as_ref().and_then(|it| it.local_addr().ok());
-        let (inbox, receiver) = mpsc::channel(config.limits.inbox_max);
-        let shared = Arc::new(Shared::new(config, inbox, local_addr));
+        let (porter, inbox) = inbox(&config.limits);
+        let shared = Arc::new(Shared::new(config, porter, local_addr));
         let ends_all = Arc::new(shared.stopped.clone().drop_guard());
         if let Some(listener) = listener {
             shared.spawn(door::accept(shared.clone(), listener));
         }
-        Ok((Self { shared, _ends_all: ends_all }, receiver))
+        Ok((Self { shared, _ends_all: ends_all }, inbox))
     }
 
     /// Returns the address the door really has.
@@ -77,8 +92,13 @@ impl Transport {
     }
 
     /// Queues a frame. Never blocks: what does not fit is not sent, and `Congested` says so.
-    pub fn send(&self, link: LinkNumber, _class: Class, frame: Bytes) {
-        self.shared.links.send(link, frame);
+    pub fn send(&self, link: LinkNumber, class: Class, frame: &Bytes) -> Sent {
+        self.shared.links.send(link, class, frame)
+    }
+
+    /// Returns how many bytes wait to be sent, on all links.
+    pub fn backlog_bytes(&self) -> usize {
+        self.shared.links.waiting_bytes()
     }
 
     /// Sends what is queued and then the farewell, for at most [`Limits::farewell_ms`], and closes
@@ -94,7 +114,13 @@ impl Transport {
 
     /// Reads the counters.
     pub fn traffic(&self) -> Traffic {
+        let mut classes = self.shared.counters.classes();
+        for (class, traffic) in Class::ALL.into_iter().zip(&mut classes) {
+            let (parts, bytes) = self.shared.links.waiting(class);
+            (traffic.waiting_parts, traffic.waiting_bytes) = (parts as u64, bytes as u64);
+        }
         Traffic {
+            classes,
             connections_open: self.shared.places.len() as u64,
             links_open: self.shared.links.open(),
             ..self.shared.counters.read()
@@ -121,7 +147,7 @@ impl fmt::Debug for Transport {
 }
 
 impl Shared {
-    fn new(config: Config, inbox: mpsc::Sender<Inbound>, local_addr: Option<SocketAddr>) -> Self {
+    fn new(config: Config, inbox: Porter, local_addr: Option<SocketAddr>) -> Self {
         let (identity, network) = (config.identity, config.network);
         let stopped = CancellationToken::new();
         Self {
@@ -154,9 +180,19 @@ impl Shared {
 
     /// Hands something to the core, waiting while it is behind. May be dropped.
     pub(crate) async fn tell(&self, inbound: Inbound) {
-        if self.inbox.send(inbound).await.is_err() {
+        self.told(self.inbox.tell(inbound).await);
+    }
+
+    /// Hands a frame to the core, waiting while its class is full. May be dropped.
+    pub(crate) async fn tell_frame(&self, link: LinkNumber, frame: Whole) {
+        self.told(self.inbox.frame(link, frame).await);
+    }
+
+    fn told(&self, told: Result<(), Untold>) {
+        match told {
+            Ok(()) => {}
             // Nobody will ever read again, so nothing that has a socket is of any use.
-            self.stopped.cancel();
+            Err(Untold::Gone | Untold::Full) => self.stopped.cancel(),
         }
     }
 }

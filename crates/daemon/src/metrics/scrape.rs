@@ -10,7 +10,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
-use transport::Traffic;
+use transport::{ClassCount, Traffic};
+use wire::Class;
 
 /// One look at everything.
 #[derive(Debug)]
@@ -141,8 +142,12 @@ impl Out<'_> {
             "Frames on links",
             "direction",
             MetricType::Counter,
-            &[("received", traffic.frames_in), ("sent", traffic.frames_out)],
+            &[
+                ("received", traffic.classes.iter().map(|class| class.frames_in).sum()),
+                ("sent", traffic.classes.iter().map(|class| class.frames_out).sum()),
+            ],
         )?;
+        self.classes(&traffic.classes)?;
         let done = &traffic.handshakes;
         self.family(
             "handshakes",
@@ -172,6 +177,46 @@ impl Out<'_> {
         let help = "Connections cut because they were slow, idle or in the way";
         self.counter("door_connections_cut", help, traffic.connections_cut)?;
         self.gauge_u64("door_connections", "Connections open at the door", traffic.connections_open)
+    }
+
+    /// What each class of frames brings, loses and waits for.
+    fn classes(&mut self, classes: &[ClassCount; 4]) -> fmt::Result {
+        let help = "Frames on links, by class";
+        self.both_ways("link_frames", help, None, classes, |it| [it.frames_in, it.frames_out])?;
+        let help = "Bytes of frames on links before encryption, by class";
+        let unit = Some(&Unit::Bytes);
+        self.both_ways("link_frames", help, unit, classes, |it| [it.bytes_in, it.bytes_out])?;
+        let rows = |value: fn(&ClassCount) -> u64| {
+            let rows = Class::ALL.iter().zip(classes);
+            rows.map(|(class, count)| (class.name(), value(count))).collect::<Vec<_>>()
+        };
+        let help = "Frames that did not fit the queue of their class";
+        let dropped = rows(|it| it.dropped);
+        self.family("link_frames_dropped", help, "class", MetricType::Counter, &dropped)?;
+        let help = "Bytes that wait to be sent on links";
+        let waiting = rows(|it| it.waiting_bytes);
+        self.family("link_waiting_bytes", help, "class", MetricType::Gauge, &waiting)?;
+        let help = "Parts of frames that wait to be sent on links";
+        let waiting = rows(|it| it.waiting_parts);
+        self.family("link_waiting_parts", help, "class", MetricType::Gauge, &waiting)
+    }
+
+    fn both_ways(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        classes: &[ClassCount; 4],
+        values: fn(&ClassCount) -> [u64; 2],
+    ) -> fmt::Result {
+        let mut encoder = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
+        for (class, count) in Class::ALL.iter().zip(classes) {
+            for (direction, value) in ["received", "sent"].into_iter().zip(values(count)) {
+                let labels = [("class", class.name()), ("direction", direction)];
+                ConstCounter::new(value).encode(encoder.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn queues(&mut self, queues: Queues, pending: u64) -> fmt::Result {

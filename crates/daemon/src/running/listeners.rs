@@ -3,8 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use transport::{Inbound, Transport, TransportError};
+use transport::{Inbox, Transport, TransportError};
 
 use super::StartError;
 use crate::directory::Home;
@@ -14,7 +13,7 @@ use crate::settings::Settings;
 /// The public door, open.
 pub(super) struct Door {
     pub(super) transport: Transport,
-    pub(super) inbound: mpsc::Receiver<Inbound>,
+    pub(super) inbound: Inbox,
 }
 
 /// Opens the public door; a default port that is taken gives way to a free one.

@@ -21,7 +21,7 @@ impl Runtime {
                 let result = result.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
                 NetInput::DoorPushed(address, result)
             }
-            Inbound::Frame { link, bytes } => NetInput::Frame(LinkId(link), bytes),
+            Inbound::Frame { link, class: _, bytes } => NetInput::Frame(LinkId(link), bytes),
             Inbound::Gossip { from, envelope, answer } => {
                 let Some(ticket) = self.desk.doors.enter(answer) else { return };
                 NetInput::Gossip(ticket, from, envelope)

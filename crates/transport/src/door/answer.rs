@@ -52,16 +52,16 @@ async fn route(visit: &Arc<Visit>, request: Request<Incoming>) -> Result<Answer,
     match request.uri().path() {
         "/gossip" if request.method() == Method::POST => gossip(visit, request).await,
         "/health" if is_get => {
-            let health = ask(visit, |it| Inbound::Ask(Question::Health(it))).await?;
+            let health = ask(visit, |it| Inbound::Ask(Question::Health(it)), 0).await?;
             Ok(json(shapes::health(&health, ourselves.identity.id(), ourselves.network)))
         }
         "/link" if request.method() == Method::GET => upgrade(visit, request),
         "/peers" if is_get => {
-            let peers = ask(visit, |it| Inbound::Ask(Question::Peers(it))).await?;
+            let peers = ask(visit, |it| Inbound::Ask(Question::Peers(it)), 0).await?;
             Ok(json(shapes::peers(&peers)))
         }
         "/state" if is_get => {
-            let state = ask(visit, |it| Inbound::Ask(Question::State(it))).await?;
+            let state = ask(visit, |it| Inbound::Ask(Question::State(it)), 0).await?;
             Ok(json(shapes::state(&state, ourselves.identity.id())))
         }
         "/" if is_get => Ok(page(&ourselves.identity.id().to_string())),
@@ -84,7 +84,8 @@ async fn gossip(visit: &Visit, request: Request<Incoming>) -> Result<Answer, Pro
     let envelope = envelope::parse(&body)?;
     let message_id = envelope.message_id.clone();
     let (from, envelope) = (visit.remote_ip, Box::new(envelope));
-    let verdict = ask(visit, |answer| Inbound::Gossip { from, envelope, answer }).await?;
+    let gossip = |answer| Inbound::Gossip { from, envelope, answer };
+    let verdict = ask(visit, gossip, body.len()).await?;
     let status = match verdict {
         GossipAnswer::Accepted => "accepted",
         GossipAnswer::Busy => return Err(Problem::busy()),
@@ -106,9 +107,10 @@ async fn gossip(visit: &Visit, request: Request<Incoming>) -> Result<Answer, Pro
 async fn ask<T>(
     visit: &Visit,
     question: impl FnOnce(oneshot::Sender<T>) -> Inbound,
+    size: usize,
 ) -> Result<T, Problem> {
     let (sender, answer) = oneshot::channel();
-    visit.shared.inbox.try_send(question(sender)).map_err(|_| Problem::busy())?;
+    visit.shared.inbox.ask(question(sender), size).map_err(|_| Problem::busy())?;
     let limit = Duration::from_millis(visit.shared.limits.answer_ms);
     match timeout(limit, answer).await {
         Ok(Ok(answer)) => Ok(answer),

@@ -1,92 +1,136 @@
-//! What waits to be sent on one link: bounded by frames and by bytes, never blocking the sender.
+//! What waits to be sent on one link, by class: bounded, never blocking the sender.
+//!
+//! Bounds are [`Limits::queues`]. Nobody makes room: a frame that does not fit its class is not
+//! sent and is counted, and the core is told.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{Notify, mpsc};
+use lanes::{Lanes, Pushed};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use wire::Class;
+use wire::limits::FRAME_BYTES_MAX;
 
-use crate::Limits;
+use super::parts::{Part, Then, cut};
+use crate::{Limits, Sent};
 
-/// The sender's end. When it is dropped, what is queued is still sent.
+/// The sender's end.
 #[derive(Debug)]
-pub(crate) struct Entrance {
-    frames: mpsc::Sender<Bytes>,
-    room: Arc<Room>,
-    bytes_max: usize,
-}
+pub(crate) struct Entrance(Arc<Room>);
 
 /// The link's end.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    frames: mpsc::Receiver<Bytes>,
-    room: Arc<Room>,
-}
+pub(crate) struct Queue(Arc<Room>);
 
 /// What both ends know.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Room {
-    bytes: AtomicUsize,
-    dropped: AtomicU64,
+    /// A lock, not a channel: whoever sends next chooses among all that waits.
+    waiting: Mutex<Waiting>,
+    ready: Notify,
     congested: Notify,
-    farewell: Mutex<Option<Bytes>>,
     closing: CancellationToken,
 }
 
+#[derive(Debug)]
+struct Waiting {
+    lanes: Lanes<Part>,
+    dropped: [u64; 4],
+    farewell: Option<Bytes>,
+}
+
 pub(crate) fn queue(limits: &Limits) -> (Entrance, Queue) {
-    let (sender, frames) = mpsc::channel(limits.queue_frames_max);
-    let room = Arc::new(Room::default());
-    let bytes_max = limits.queue_bytes_max;
-    (Entrance { frames: sender, room: room.clone(), bytes_max }, Queue { frames, room })
+    let lanes = Lanes::with_each(limits.queues);
+    let room = Arc::new(Room {
+        waiting: Mutex::new(Waiting { lanes, dropped: [0; 4], farewell: None }),
+        ready: Notify::new(),
+        congested: Notify::new(),
+        closing: CancellationToken::new(),
+    });
+    (Entrance(room.clone()), Queue(room))
 }
 
 impl Entrance {
     /// Queues a frame, or counts it as not sent.
-    pub(crate) fn push(&self, frame: Bytes) {
+    pub(crate) fn push(&self, class: Class, frame: &Bytes) -> Sent {
         let size = frame.len();
-        let before = self.room.bytes.fetch_add(size, Relaxed);
-        if before + size <= self.bytes_max && self.frames.try_send(frame).is_ok() {
-            return;
+        if FRAME_BYTES_MAX < size {
+            tracing::error!(size, "a frame of our own is too large and was not sent");
         }
-        self.room.bytes.fetch_sub(size, Relaxed);
-        self.room.dropped.fetch_add(1, Relaxed);
-        self.room.congested.notify_one();
+        let mut waiting = self.0.waiting();
+        let pushed = if size <= FRAME_BYTES_MAX {
+            let parts = cut(class, frame, Then::More).into_iter();
+            let parts = parts.map(|part| {
+                let cost_bytes = part.cost_bytes();
+                (part, cost_bytes)
+            });
+            waiting.lanes.push_parts(class, parts.collect())
+        } else {
+            Pushed::Full
+        };
+        match pushed {
+            Pushed::Queued => {
+                self.0.ready.notify_one();
+                Sent::Queued
+            }
+            Pushed::Full => {
+                waiting.dropped[class.index()] += 1;
+                self.0.congested.notify_one();
+                Sent::Full
+            }
+        }
+    }
+
+    /// Returns how many parts and bytes of a class wait.
+    pub(crate) fn waiting(&self, class: Class) -> (usize, usize) {
+        self.0.waiting().lanes.waiting(class)
+    }
+
+    /// Returns how many bytes wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.waiting().lanes.bytes()
     }
 
     /// Lets the link send what is queued, then the farewell, then end.
     pub(crate) fn close(self, farewell: Option<Bytes>) {
-        *self.room.farewell.lock().unwrap_or_else(PoisonError::into_inner) = farewell;
-        self.room.closing.cancel();
+        self.0.waiting().farewell = farewell;
+        self.0.closing.cancel();
     }
 }
 
 impl Queue {
     pub(crate) fn room(&self) -> Arc<Room> {
-        self.room.clone()
+        self.0.clone()
     }
 
-    /// Waits for the next frame; `None` after the last one. May be dropped.
-    pub(crate) async fn next(&mut self) -> Option<Bytes> {
-        let frame = self.frames.recv().await;
-        self.taken(frame)
+    /// Waits for the next part; `None` after the last one. May be dropped.
+    pub(crate) async fn next(&self) -> Option<Part> {
+        loop {
+            // Read before the queue is, so that nothing can be pushed between.
+            let closing = self.0.is_closing();
+            if let Some(part) = self.next_within(usize::MAX) {
+                return Some(part);
+            }
+            if closing {
+                return None;
+            }
+            tokio::select! {
+                () = self.0.ready.notified() => {}
+                () = self.0.closing() => {}
+            }
+        }
     }
 
-    /// Returns the next frame if there is one already.
-    pub(crate) fn next_now(&mut self) -> Option<Bytes> {
-        let frame = self.frames.try_recv().ok();
-        self.taken(frame)
+    /// Returns the next part if there is one already and it costs no more than that.
+    pub(crate) fn next_within(&self, cost_bytes_max: usize) -> Option<Part> {
+        self.0.waiting().lanes.pop_within(cost_bytes_max).map(|(_, part)| part)
     }
 
-    /// Takes the frame that follows the last one.
-    pub(crate) fn farewell(&mut self) -> Option<Bytes> {
-        self.room.farewell.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn taken(&self, frame: Option<Bytes>) -> Option<Bytes> {
-        let size = frame.as_ref().map_or(0, Bytes::len);
-        self.room.bytes.fetch_sub(size, Relaxed);
-        frame
+    /// Takes the parts of what follows the last one.
+    pub(crate) fn farewell(&self) -> Vec<Part> {
+        let farewell = self.0.waiting().farewell.take();
+        farewell.map(|frame| cut(Class::Control, &frame, Then::End)).unwrap_or_default()
     }
 }
 
@@ -100,13 +144,24 @@ impl Room {
         self.closing.cancelled().await;
     }
 
-    /// Returns how many frames were not sent, once there are any. May be dropped.
-    pub(crate) async fn congested(&self) -> u64 {
+    /// Returns a class and how many of its frames were not sent, once there are any. May be
+    /// dropped.
+    pub(crate) async fn congested(&self) -> (Class, u64) {
         loop {
-            match self.dropped.swap(0, Relaxed) {
-                0 => self.congested.notified().await,
-                frames => return frames,
+            if let Some(dropped) = self.take_dropped() {
+                return dropped;
             }
+            self.congested.notified().await;
         }
+    }
+
+    fn take_dropped(&self) -> Option<(Class, u64)> {
+        let mut waiting = self.waiting();
+        let class = Class::ALL.into_iter().find(|class| 0 < waiting.dropped[class.index()])?;
+        Some((class, std::mem::take(&mut waiting.dropped[class.index()])))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

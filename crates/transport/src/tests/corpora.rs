@@ -29,3 +29,8 @@ fn answers_of_strangers_are_understood_or_not() {
 fn foreign_bytes_are_no_channel() {
     replay("channel", fuzz::channel);
 }
+
+#[test]
+fn parts_make_frames_or_not() {
+    replay("parts", fuzz::parts);
+}

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use lanes::{Bounds, PART_BYTES_MAX};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use wire::Identity;
 use wire::limits::FRAME_BYTES_MAX;
+use wire::{Class, Identity};
 
 use super::world::{PATIENCE, address, linked, node, node_with};
-use crate::{Config, Inbound, Limits, Transport, TransportError};
+use crate::{ClassCount, Config, Inbound, Limits, Transport, TransportError};
+
+/// A frame of several parts.
+fn large() -> Bytes {
+    vec![0; 64 * 1024].into()
+}
 
 const STOP: Duration = Duration::from_secs(10);
 
@@ -33,12 +39,12 @@ async fn frames_of_every_size_arrive_in_order_both_ways() {
     let (mut left, mut right) = (node(1).await, node(2).await);
     let (ours, theirs) = linked(&mut left, &mut right).await;
     // LINK-3
-    let sizes = [0, 1, 65_518, 65_519, 65_520, 131_038, FRAME_BYTES_MAX];
+    let sizes = [0, 1, PART_BYTES_MAX, PART_BYTES_MAX + 1, 65_520, FRAME_BYTES_MAX];
     let frames: Vec<Bytes> =
         (0..10_u8).flat_map(|round| sizes.map(|size| Bytes::from(vec![round; size]))).collect();
     for frame in &frames {
-        left.transport.send(ours.link, wire::Class::Normal, frame.clone());
-        right.transport.send(theirs.link, wire::Class::Normal, frame.clone());
+        left.transport.send(ours.link, Class::Normal, frame);
+        right.transport.send(theirs.link, Class::Normal, frame);
     }
     for frame in &frames {
         assert!(left.frame().await == frame);
@@ -47,7 +53,10 @@ async fn frames_of_every_size_arrive_in_order_both_ways() {
     let total: usize = frames.iter().map(Bytes::len).sum();
     let traffic = left.transport.traffic();
     assert!(total as u64 <= traffic.link.received && traffic.link.received < 2 * total as u64);
-    assert_eq!((traffic.frames_in, traffic.frames_out), (70, 70));
+    let normal = traffic.classes[Class::Normal.index()];
+    assert_eq!((normal.frames_in, normal.frames_out), (60, 60));
+    assert_eq!((normal.bytes_in, normal.bytes_out), (total as u64, total as u64));
+    assert_eq!(traffic.classes[Class::Bulk.index()], ClassCount::default());
 }
 
 #[tokio::test]
@@ -92,14 +101,15 @@ async fn an_unknown_name_is_named_as_such() {
 
 #[tokio::test]
 async fn a_full_queue_is_reported_and_recovers() {
-    let limits = Limits { queue_frames_max: 8, ..Limits::default() };
+    let bounds = Bounds { frames_max: 50, bytes_max: 1024 * 1024 };
+    let limits = Limits { queues: [bounds; 4], ..Limits::default() };
     let mut left = node_with(1, 0, limits).await;
     let mut right = node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
     let (ours, _) = linked(&mut left, &mut right).await;
     let (mut sent, mut dropped, mut arrived) = (0_u64, 0, 0);
     while dropped == 0 {
         for _ in 0..64 {
-            left.transport.send(ours.link, wire::Class::Normal, vec![0; 64 * 1024].into());
+            left.transport.send(ours.link, Class::Normal, &large());
             sent += 1;
         }
         match timeout(Duration::from_millis(1), left.inbox.recv()).await {
@@ -122,7 +132,7 @@ async fn a_full_queue_is_reported_and_recovers() {
             }
         }
     }
-    left.transport.send(ours.link, wire::Class::Normal, Bytes::from_static(b"well again"));
+    left.transport.send(ours.link, Class::Normal, &Bytes::from_static(b"well again"));
     assert_eq!(right.frame().await, "well again");
 }
 
@@ -137,10 +147,10 @@ async fn closing_delivers_what_is_queued_and_the_farewell() {
         }
         let [(mut closer, ours), (mut other, theirs)] = ends;
         for number in 0..100_u8 {
-            closer.transport.send(ours, wire::Class::Normal, vec![number; 10_000].into());
+            closer.transport.send(ours, Class::Normal, &Bytes::from(vec![number; 10_000]));
         }
         closer.transport.close(ours, Some(Bytes::from_static(b"farewell")));
-        closer.transport.send(ours, wire::Class::Normal, Bytes::from_static(b"too late"));
+        closer.transport.send(ours, Class::Normal, &Bytes::from_static(b"too late"));
         for number in 0..100_u8 {
             assert_eq!(other.frame().await[0], number);
         }
@@ -158,7 +168,7 @@ async fn a_peer_that_does_not_read_delays_closing_only_for_a_while() {
     let mut right = node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
     let (ours, _) = linked(&mut left, &mut right).await;
     for _ in 0..120 {
-        left.transport.send(ours.link, wire::Class::Normal, vec![0; 64 * 1024].into());
+        left.transport.send(ours.link, Class::Normal, &large());
     }
     left.transport.close(ours.link, None);
     assert_eq!(left.closed(ours.link).await, "closed by this node");

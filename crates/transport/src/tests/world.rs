@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wire::{Address, Identity, NetworkId};
 
+use crate::inbox::inbox;
 use crate::{
-    Config, DoorState, GossipAnswer, Health, Inbound, Limits, LinkNumber, Linked, Question,
+    Config, DoorState, GossipAnswer, Health, Inbound, Inbox, Limits, LinkNumber, Linked, Question,
     Transport,
 };
 
@@ -22,7 +23,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Node {
     pub(super) transport: Transport,
-    pub(super) inbox: mpsc::Receiver<Inbound>,
+    pub(super) inbox: Inbox,
 }
 
 /// A node of the first network; its key follows from `seed`.
@@ -93,14 +94,14 @@ impl Node {
 
     /// Answers whatever is asked, in the background; what is no question comes out again.
     pub(super) fn with_core(self, verdict: GossipAnswer) -> Answering {
-        let Self { transport, mut inbox } = self;
-        let (others, rest) = mpsc::channel(1_000);
+        let Self { transport, inbox: mut heard } = self;
+        let (others, rest) = inbox(&Limits { inbox_max: 1_000, ..Limits::default() });
         let core = tokio::spawn(async move {
-            while let Some(inbound) = inbox.recv().await {
+            while let Some(inbound) = heard.recv().await {
                 match inbound {
                     Inbound::Ask(question) => answer(question),
                     Inbound::Gossip { answer, .. } => answer.send(verdict).unwrap_or(()),
-                    other => others.send(other).await.unwrap(),
+                    other => others.tell(other).await.unwrap(),
                 }
             }
         });
