@@ -4,14 +4,23 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Push, ShortId, TreeId, limits};
+use wire::{Have, Push, ShortId, TreeId, limits};
 
 use crate::{LinkId, Now, Time};
 
 #[derive(Debug)]
 pub(crate) struct Announcements {
-    waiting: BTreeMap<LinkId, (Time, Push)>,
+    waiting: BTreeMap<LinkId, Waiting>,
     announce_ms: u64,
+}
+
+/// One frame to be.
+#[derive(Debug)]
+struct Waiting {
+    at: Time,
+    /// Records, and since when we have had them.
+    have: Vec<(ShortId, Time)>,
+    prune: Vec<TreeId>,
 }
 
 impl Announcements {
@@ -19,18 +28,19 @@ impl Announcements {
         Self { waiting: BTreeMap::new(), announce_ms }
     }
 
-    pub(crate) fn have(&mut self, link: LinkId, name: ShortId, now: Now) {
-        let (at, push) = self.entry(link, now);
-        push.have.push(name);
-        if limits::SHORT_IDS_MAX <= push.have.len() {
-            *at = now.time();
+    /// Tells a link of a record that has just come.
+    pub(crate) fn have(&mut self, link: LinkId, id: ShortId, now: Now) {
+        let waiting = self.entry(link, now);
+        waiting.have.push((id, now.time()));
+        if limits::SHORT_IDS_MAX <= waiting.have.len() {
+            waiting.at = now.time();
         }
     }
 
     pub(crate) fn prune(&mut self, link: LinkId, tree: TreeId, now: Now) {
-        let prune = &mut self.entry(link, now).1.prune;
-        if !prune.contains(&tree) {
-            prune.push(tree);
+        let waiting = self.entry(link, now);
+        if !waiting.prune.contains(&tree) && waiting.prune.len() < limits::SHORT_IDS_MAX {
+            waiting.prune.push(tree);
         }
     }
 
@@ -38,18 +48,35 @@ impl Announcements {
         self.waiting.remove(&link);
     }
 
-    /// Takes what is due.
+    /// Takes what is due, a frame each.
     pub(crate) fn due(&mut self, now: Now) -> Vec<(LinkId, Push)> {
-        let due = self.waiting.extract_if(.., |_, (at, _)| *at <= now.time());
-        due.map(|(link, (_, push))| (link, push)).collect()
+        let due = self.waiting.extract_if(.., |_, waiting| waiting.at <= now.time());
+        let mut frames = Vec::new();
+        for (link, Waiting { have, mut prune, .. }) in due {
+            let have: Vec<Have> =
+                have.into_iter().map(|(id, since)| aged(id, since, now)).collect();
+            let mut parts = have.chunks(limits::SHORT_IDS_MAX);
+            let first = parts.next().unwrap_or_default();
+            let prune = std::mem::take(&mut prune);
+            frames.push((link, Push { have: first.to_vec(), prune, ..Push::default() }));
+            frames
+                .extend(parts.map(|part| (link, Push { have: part.to_vec(), ..Push::default() })));
+        }
+        frames
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.waiting.values().map(|(at, _)| *at).min()
+        self.waiting.values().map(|waiting| waiting.at).min()
     }
 
-    fn entry(&mut self, link: LinkId, now: Now) -> &mut (Time, Push) {
+    fn entry(&mut self, link: LinkId, now: Now) -> &mut Waiting {
         let at = now.after(self.announce_ms);
-        self.waiting.entry(link).or_insert_with(|| (at, Push::default()))
+        let empty = || Waiting { at, have: Vec::new(), prune: Vec::new() };
+        self.waiting.entry(link).or_insert_with(empty)
     }
+}
+
+fn aged(id: ShortId, since: Time, now: Now) -> Have {
+    let age_ms = u32::try_from(now.mono_ms.saturating_sub(since.0)).unwrap_or(u32::MAX);
+    Have { id, age_ms }
 }

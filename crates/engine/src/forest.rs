@@ -48,6 +48,9 @@ struct Tree {
     delay_ms: u64,
     /// Records in a row that had to be asked for.
     misses: u8,
+    /// The link through which records would have come sooner, and how often in a row.
+    rival: Option<LinkId>,
+    leads: u8,
 }
 
 impl Forest {
@@ -78,6 +81,9 @@ impl Forest {
             tree.refused.remove(gone);
             if tree.parent == Some(link) {
                 tree.parent = None;
+            }
+            if tree.rival == Some(link) {
+                tree.rival = None;
             }
         }
     }
@@ -150,6 +156,31 @@ impl Forest {
         graft
     }
 
+    /// Compares the way records of a root take with another that an announcement tells of: through
+    /// `link` this one would have come `lead_ms` sooner. Says whether that link shall push from now
+    /// on: time decides, not hops (TREE-8).
+    pub(crate) fn compares(&mut self, tree: TreeId, link: LinkId, lead_ms: u64, now: Now) -> bool {
+        let set = self.places.set(link);
+        let tree = self.tree(tree, now);
+        if tree.parent.is_none() || tree.parent == Some(link) {
+            return false;
+        }
+        if lead_ms <= LEAD_MS.max(tree.delay_ms / 10) {
+            if tree.rival == Some(link) {
+                tree.rival = None;
+            }
+            return false;
+        }
+        tree.leads = if tree.rival == Some(link) { tree.leads + 1 } else { 1 };
+        tree.rival = Some(link);
+        let better = LEADS <= tree.leads;
+        if better {
+            tree.rival = None;
+            tree.refused.remove(set);
+        }
+        better
+    }
+
     /// Says whether a link that pushed what another had pushed before shall announce instead
     /// (TREE-5). The parent may come second with a record that is not its root's.
     pub(crate) fn refuses(&mut self, tree: TreeId, link: LinkId, of_root: bool, now: Now) -> bool {
@@ -204,5 +235,8 @@ impl Forest {
 
 /// Misses in a row after which a tree takes another parent.
 const MISSES_MAX: u8 = 2;
+/// How much sooner, and how often in a row, another link must have a record to become the parent.
+const LEAD_MS: u64 = 5;
+const LEADS: u8 = 2;
 /// How long before a link that pushes on is told again: the first word may be lost.
 const REFUSED_MS: u64 = 1_000;

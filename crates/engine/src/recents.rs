@@ -31,6 +31,9 @@ pub(crate) struct Recent {
     pub(crate) via: Option<LinkId>,
     /// Links that have it.
     pub(crate) holders: LinkSet,
+    /// Whether the root of its tree wrote it, and when it came.
+    pub(crate) of_root: bool,
+    pub(crate) at: Time,
 }
 
 impl Recents {

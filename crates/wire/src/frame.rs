@@ -115,13 +115,23 @@ pub struct TreeId(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ShortId(pub u64);
 
+/// An announcement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Have {
+    /// Which record.
+    pub id: ShortId,
+    /// How long the sender has had it, milliseconds: had it pushed, the receiver would have had it
+    /// for as long.
+    pub age_ms: u32,
+}
+
 /// What one node tells another of the broadcast under way. Any part may be empty.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Push {
     /// New records.
     pub records: Vec<Carried>,
     /// The sender has these; named by the receiver's key (IHAVE).
-    pub have: Vec<ShortId>,
+    pub have: Vec<Have>,
     /// Send these once; named by the sender's key, as the receiver announced them.
     pub want: Vec<ShortId>,
     /// Trees on which the receiver shall announce to the sender instead of pushing.

@@ -222,6 +222,9 @@ pub struct Push {
     /// trees on which it shall push again
     #[prost(fixed64, repeated, tag = "5")]
     pub graft: ::prost::alloc::vec::Vec<u64>,
+    /// for each of `have`: how long the sender has had it
+    #[prost(uint32, repeated, tag = "6")]
+    pub age_ms: ::prost::alloc::vec::Vec<u32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Subtree {

@@ -23,8 +23,8 @@ pub use address::Address;
 pub use class::Class;
 pub use error::{Refusal, WireError};
 pub use frame::{
-    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Peers, Ping, Pong, Push, Range, Reason,
-    Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
+    Carried, Compare, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, Ping, Pong, Push, Range,
+    Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
 };
 pub use hash::{Digest, NetworkId, RecordId};
 pub use identity::{Identity, NodeId};

@@ -5,7 +5,7 @@
 //! true: that was done before (`records`).
 
 use wire::{
-    Carried, Class, Content, Frame, Opened, Push, RecordId, ShortId, Signed, TreeId, limits,
+    Carried, Class, Content, Frame, Have, Opened, Push, RecordId, ShortId, Signed, TreeId, limits,
 };
 
 use super::Engine;
@@ -61,12 +61,15 @@ impl Engine {
             arrival.spread = Spread::Asked;
         }
         let (record, tree) = (arrival.opened.id, arrival.tree);
+        let of_root = TreeId::of(&arrival.opened.signed.author) == tree;
         let (ttl, hops) = (arrival.ttl.saturating_sub(1), arrival.hops.saturating_add(1));
         let via = (!came.asked).then_some(id);
         self.arrive(arrival, now);
         // What was refused, or found no room, may come again.
         if self.intake.has(&record) {
-            self.recents.add(Recent { id: record, tree, ttl, hops, via, holders }, now);
+            let at = now.time();
+            let recent = Recent { id: record, tree, ttl, hops, via, holders, of_root, at };
+            self.recents.add(recent, now);
         }
     }
 
@@ -79,8 +82,10 @@ impl Engine {
             }
         }
         let (id, tree) = (opened.id, TreeId::of(&opened.signed.author));
-        let (ttl, hops) = (self.config.ttl, 0);
-        self.recents.add(Recent { id, tree, ttl, hops, via: None, holders }, now);
+        let (ttl, hops, via) = (self.config.ttl, 0, None);
+        let at = now.time();
+        let recent = Recent { id, tree, ttl, hops, via, holders, of_root: true, at };
+        self.recents.add(recent, now);
     }
 
     /// A link pushed what another had pushed before: it is no part of the tree (TREE-5).
@@ -179,14 +184,25 @@ impl Engine {
     }
 
     /// A peer has records; those we lack are asked for if they do not come (TREE-6).
-    fn announced(&mut self, id: LinkId, names: &[ShortId], now: Now) {
+    fn announced(&mut self, id: LinkId, haves: &[Have], now: Now) {
         let set = self.forest.set(id);
-        for name in names {
-            if self.recents.get(*name).is_some() {
-                self.recents.hold(*name, set);
-            } else {
+        let mut graft = Vec::new();
+        for Have { id: name, age_ms } in haves {
+            let Some(recent) = self.recents.get(*name).copied() else {
                 self.missing.announced(*name, id, now);
+                continue;
+            };
+            self.recents.hold(*name, set);
+            let ours_ms = now.mono_ms.saturating_sub(recent.at.0);
+            let lead_ms = u64::from(*age_ms).saturating_sub(ours_ms);
+            let told = recent.of_root && recent.via.is_some() && !recent.holders.meets(set);
+            if told && self.forest.compares(recent.tree, id, lead_ms, now) {
+                graft.push(recent.tree);
             }
+        }
+        if !graft.is_empty() {
+            self.counters.grafted += graft.len() as u64;
+            self.outbox.send(id, &Frame::Push(Push { graft, ..Push::default() }));
         }
     }
 
@@ -274,8 +290,9 @@ impl Engine {
         let (ttl, hops) = (self.config.ttl, 0);
         let signed = opened.signed.clone();
         let carried = Carried { signed, ttl, hops, tree: on_wire(tree, opened) };
+        let (holders, at) = (LinkSet::default(), now.time());
         let recent =
-            Recent { id: opened.id, tree, ttl, hops, via: None, holders: LinkSet::default() };
+            Recent { id: opened.id, tree, ttl, hops, via: None, holders, of_root: true, at };
         self.recents.add(recent, now);
         let links = self.links.greeted_ids();
         let (eager, lazy) = match opened.record.class() {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Carried, Compare, Fetch, Frame, Goodbye, Hello, Item, Peers, Ping, Pong, Push, Range, Reason,
-    Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
+    Carried, Compare, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, Ping, Pong, Push, Range,
+    Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -150,7 +150,8 @@ impl Push {
         let trees = |trees: &[TreeId]| trees.iter().map(|tree| tree.0).collect();
         generated::Push {
             records: self.records.iter().map(Carried::to_schema).collect(),
-            have: self.have.iter().map(|id| id.0).collect(),
+            have: self.have.iter().map(|have| have.id.0).collect(),
+            age_ms: self.have.iter().map(|have| have.age_ms).collect(),
             want: self.want.iter().map(|id| id.0).collect(),
             prune: trees(&self.prune),
             graft: trees(&self.graft),
@@ -161,12 +162,16 @@ impl Push {
         for numbers in [&schema.have, &schema.want, &schema.prune, &schema.graft] {
             check_count("short ids", numbers.len(), limits::SHORT_IDS_MAX)?;
         }
-        let ids = |ids: Vec<u64>| ids.into_iter().map(ShortId).collect();
+        if schema.age_ms.len() != schema.have.len() {
+            return Err(WireError::Field("ages of announcements"));
+        }
+        let have = schema.have.into_iter().zip(schema.age_ms);
+        let have = have.map(|(id, age_ms)| Have { id: ShortId(id), age_ms });
         let trees = |trees: Vec<u64>| trees.into_iter().map(TreeId).collect();
         Ok(Self {
             records: all_carried(schema.records)?,
-            have: ids(schema.have),
-            want: ids(schema.want),
+            have: have.collect(),
+            want: schema.want.into_iter().map(ShortId).collect(),
             prune: trees(schema.prune),
             graft: trees(schema.graft),
         })

@@ -5,10 +5,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::{
-    Bridged, Carried, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hello, Hlc,
-    Item, Message, MessageKind, NodeId, Peers, Ping, Pong, Profile, Push, Range, Reason, Record,
-    Records, Report, Set, SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View, Wanted,
-    limits,
+    Bridged, Carried, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Have, Hello,
+    Hlc, Item, Message, MessageKind, NodeId, Peers, Ping, Pong, Profile, Push, Range, Reason,
+    Record, Records, Report, Set, SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View,
+    Wanted, limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -98,10 +98,12 @@ pub(super) fn signed() -> impl Strategy<Value = Signed> {
 fn push() -> impl Strategy<Value = Frame> {
     let numbers = || vec(any::<u64>(), 0..4);
     (vec(carried(), 0..4), numbers(), numbers(), numbers(), numbers()).prop_map(
-        |(records, have, want, prune, graft)| {
+        |(records, haves, want, prune, graft)| {
             let ids = |ids: Vec<u64>| ids.into_iter().map(ShortId).collect();
             let trees = |trees: Vec<u64>| trees.into_iter().map(TreeId).collect();
-            let (have, want) = (ids(have), ids(want));
+            let have = |id: u64| Have { id: ShortId(id), age_ms: (id >> 33) as u32 };
+            let have = haves.into_iter().map(have).collect();
+            let want = ids(want);
             Frame::Push(Push { records, have, want, prune: trees(prune), graft: trees(graft) })
         },
     )

@@ -107,7 +107,7 @@ fn a_frame_carries_so_many_records() {
     let carried = Carried { signed: signed(), ttl: 1, hops: 0, tree: crate::TreeId(0) };
     check("records", max, |size| frame(&Frame::Push(push(vec![carried.clone(); size]))));
     check("short ids", limits::SHORT_IDS_MAX, |size| {
-        let have = vec![crate::ShortId(1); size];
+        let have = vec![crate::Have { id: crate::ShortId(1), age_ms: 1 }; size];
         frame(&Frame::Push(crate::Push { have, ..crate::Push::default() }))
     });
     check("records", max, |size| {
