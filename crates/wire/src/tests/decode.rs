@@ -98,7 +98,8 @@ fn what_is_missing_or_of_the_wrong_length_is_named() {
     };
     assert_eq!(peer(|it| it.author = Bytes::from_static(&[1; 33])), field("author"));
     assert_eq!(peer(|it| it.signature = Bytes::new()), field("signature"));
-    let pong = generated::Pong { nonce: 1, time_ms: 1, summary: None };
+    let summary = Some(generated::Summary::default());
+    let pong = generated::Pong { nonce: 1, time_ms: 1, summary };
     assert_eq!(decode(generated::frame::Kind::Pong(pong)), field("summary"));
     let compare = generated::Compare { set: 7, ranges: vec![] };
     assert_eq!(decode(generated::frame::Kind::Compare(compare)), field("set"));
