@@ -7,6 +7,8 @@
 mod checkers;
 mod host;
 mod network;
+pub mod outcome;
+pub mod report;
 pub mod scenario;
 mod world;
 
