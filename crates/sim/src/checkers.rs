@@ -6,6 +6,8 @@ use engine::{Event, Now};
 use node::{Effect, Node};
 use wire::RecordId;
 
+use crate::config::Checks;
+
 /// What one run of a node has told its operator and asked its workers.
 #[derive(Debug, Default)]
 pub(crate) struct Delivered {
@@ -16,15 +18,15 @@ pub(crate) struct Delivered {
 }
 
 impl Delivered {
-    /// No node of these stories has reason to make so many steps in one second: it would spin.
-    fn count_step(&mut self, now: Now) -> Result<(), String> {
+    /// No node of a story has reason to make so many steps in one second: it would spin.
+    fn count_step(&mut self, max: u64, now: Now) -> Result<(), String> {
         let second = now.mono_ms / 1_000;
         let steps = if self.second.0 == second { self.second.1 + 1 } else { 1 };
         self.second = (second, steps);
-        if steps <= STEPS_PER_SECOND_MAX {
+        if steps <= max {
             return Ok(());
         }
-        Err(format!("more than {STEPS_PER_SECOND_MAX} steps in one second"))
+        Err(format!("more than {max} steps in one second"))
     }
 }
 
@@ -35,6 +37,7 @@ pub(crate) fn check_step(
     delivered: &mut Delivered,
     ticked: bool,
     now: Now,
+    checks: Checks,
 ) -> Result<(), String> {
     for effect in effects {
         match effect {
@@ -57,7 +60,7 @@ pub(crate) fn check_step(
     if let Some((_, what)) = waiting {
         return Err(format!("a tick left {what} due: the loop would spin"));
     }
-    delivered.count_step(now)?;
+    delivered.count_step(checks.steps_per_second_max, now)?;
     let config = node.engine().config();
     let links = node.engine().links_len();
     if config.links_max < links {
@@ -69,5 +72,3 @@ pub(crate) fn check_step(
     }
     Ok(())
 }
-
-const STEPS_PER_SECOND_MAX: u64 = 5_000;

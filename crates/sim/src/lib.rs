@@ -1,20 +1,34 @@
-//! A world of nodes on one thread: virtual time, seeded network, crashes, and checkers.
+//! Worlds of real nodes: virtual time, a seeded network, faults, and checkers.
 //!
-//! It drives the same [`node::Node`] as the daemon. Events happen in the order of (time, node,
-//! number), every chance comes from one seed, so a run repeats to the last byte and its trace hash
-//! says so.
+//! A [`World`] drives the same [`node::Node`] as the daemon, with the frames it really sends.
+//! Events happen in the order of (time, receiver, sender, number), every chance comes from one
+//! seed, so a run repeats to the last byte on any number of threads, and its trace hash says so.
 
+mod actor;
+mod boot;
+pub mod chance;
 mod checkers;
+mod config;
+mod disk;
+mod ground;
+mod happening;
 mod host;
-mod network;
+pub mod network;
+pub mod observer;
 pub mod outcome;
 pub mod report;
 pub mod scenario;
+mod shard;
+mod vault;
+pub mod wheel;
+mod windows;
 mod world;
 
-pub use network::Weather;
+pub use actor::Actor;
+pub use config::{Boot, Checks, Tune, WorldConfig};
+pub use host::Possess;
 pub use scenario::{Outcome, Scenario};
-pub use world::World;
+pub use world::{Figures, Link, World};
 
 #[cfg(test)]
 mod tests;

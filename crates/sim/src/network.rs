@@ -1,133 +1,197 @@
-//! The network between the nodes: distance, loss, walls.
+//! The network between the machines: distance, loss, walls. The only state is that of each way of
+//! a link; whoever runs a protocol over it, node or model, keeps it beside the link.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+mod config;
+mod latency;
+mod machines;
+mod place;
 
-use engine::LinkId;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-use wire::{Address, Digest};
+pub use config::{Loss, Machines, Mode, NetworkConfig, Pauses, Sharing};
+pub use latency::{Latency, Recorded};
+pub(crate) use machines::Traits;
+pub use place::{address_of, host_at, ip_of};
 
-/// How the network behaves.
-#[derive(Clone, Copy, Debug)]
-pub struct Weather {
-    /// Share of frames and dials that are lost, per mille.
-    pub loss_per_mille: u64,
-    /// Shortest and longest one-way latency between two nodes, milliseconds.
-    pub latency_ms: (u64, u64),
-    /// What is added to each frame at most, milliseconds.
-    pub jitter_ms: u64,
-    /// How long a dial into the void takes to fail, milliseconds.
-    pub dial_timeout_ms: u64,
-}
+use crate::chance::Chance;
+use latency::Distances;
 
-/// Links, walls and chances.
-#[derive(Debug)]
-pub(crate) struct Network {
-    pub(crate) weather: Weather,
-    seed: u64,
-    random: ChaCha8Rng,
-    ends: BTreeMap<LinkId, End>,
-    next_link: u64,
-    /// Which side of a partition a node is on.
+/// Distance, loss and walls. Cheap to ask from any thread.
+#[derive(Clone, Debug)]
+pub struct Network {
+    config: NetworkConfig,
+    distances: Distances,
+    /// Which side of a wall a machine is on.
     sides: Vec<u8>,
 }
 
-/// One end of a link.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct End {
-    pub(crate) host: usize,
-    pub(crate) other: LinkId,
-    pub(crate) other_host: usize,
-    /// Nothing overtakes on a link.
-    last_arrival_ms: u64,
+/// One way of a link, as far as the network remembers it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Way {
+    /// Nothing arrives earlier, microseconds.
+    pub not_before_us: u64,
+    /// Whether it is in the bad state of [`Loss::Bursty`].
+    pub is_bad: bool,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flight {
+    /// It arrives then, and perhaps once more.
+    Arrives {
+        /// When, microseconds.
+        at_us: u64,
+        /// When its duplicate arrives.
+        again_us: Option<u64>,
+    },
+    /// A packet of it got lost.
+    Lost,
+    /// There is a wall between the two.
+    Walled,
 }
 
 impl Network {
-    pub(crate) fn new(seed: u64, hosts: usize, weather: Weather) -> Self {
-        let random = ChaCha8Rng::seed_from_u64(seed);
-        let sides = vec![0; hosts];
-        Self { weather, seed, random, ends: BTreeMap::new(), next_link: 0, sides }
+    /// Makes the network of a seed.
+    pub fn new(seed: u64, hosts: usize, config: NetworkConfig) -> Self {
+        let distances = Distances::new(seed, config.latency.clone());
+        Self { config, distances, sides: vec![0; hosts] }
     }
 
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        let wide = u128::from(self.random.next_u64()) * u128::from(bound);
-        u64::try_from(wide >> 64).unwrap_or(0)
+    /// Returns the settings.
+    pub fn config(&self) -> &NetworkConfig {
+        &self.config
     }
 
-    pub(crate) fn divide(&mut self, side_of: impl Fn(usize) -> u8) {
+    /// Returns the latency of one way without jitter, microseconds: a pure function of the seed
+    /// and the two.
+    pub fn latency_us(&self, from: usize, to: usize) -> u64 {
+        self.distances.one_way_us(from, to)
+    }
+
+    /// Returns the least latency between any two machines, microseconds.
+    pub fn lookahead_us(&self) -> u64 {
+        self.distances.least_us()
+    }
+
+    /// Returns the region where a machine lives.
+    pub fn region(&self, host: usize) -> usize {
+        self.distances.region(host)
+    }
+
+    /// Returns how long a frame keeps an uplink busy, microseconds.
+    pub fn sending_us(&self, bytes: u64) -> u64 {
+        let Some(bits_per_s) = self.config.uplink_bits_per_s else { return 0 };
+        let bits = (bytes + self.config.overhead_bytes) * 8;
+        (bits * 1_000_000).div_ceil(bits_per_s.max(1))
+    }
+
+    /// Draws walls: machines on different sides do not hear each other.
+    pub fn divide(&mut self, side_of: impl Fn(usize) -> u8) {
         for (host, side) in self.sides.iter_mut().enumerate() {
             *side = side_of(host);
         }
     }
 
-    /// Says whether something sent now arrives.
-    pub(crate) fn delivers(&mut self, from: usize, to: usize) -> bool {
-        self.sides[from] == self.sides[to] && self.weather.loss_per_mille <= self.below(1_000)
+    /// Takes all walls away.
+    pub fn heal(&mut self) {
+        self.sides.fill(0);
     }
 
-    /// One-way latency: a pure function of the seed and the two nodes, plus jitter.
-    pub(crate) fn latency_ms(&mut self, from: usize, to: usize) -> u64 {
-        let (low, high) = self.weather.latency_ms;
-        let (a, b) = (from.min(to) as u64, from.max(to) as u64);
-        let parts = [self.seed, a, b].map(u64::to_be_bytes);
-        let hash = Digest::of("latency", &[&parts[0], &parts[1], &parts[2]]);
-        let drawn = u64::from(u16::from_be_bytes([hash.0[0], hash.0[1]]));
-        low + drawn * (high - low) / 65_536 + self.below(self.weather.jitter_ms + 1)
+    /// Says whether no wall stands between two machines.
+    pub fn is_open(&self, from: usize, to: usize) -> bool {
+        self.sides[from] == self.sides[to]
     }
 
-    /// Makes both ends of a link: the dialler's and the other's.
-    /// Nothing arrives at the dialler before `up_ms`, when it learns that the link is up.
-    pub(crate) fn connect(&mut self, from: usize, to: usize, up_ms: u64) -> (LinkId, LinkId) {
-        let (near, far) = (LinkId(self.next_link), LinkId(self.next_link + 1));
-        self.next_link += 2;
-        let end = |host, other, other_host| End { host, other, other_host, last_arrival_ms: up_ms };
-        self.ends.insert(near, end(from, far, to));
-        self.ends.insert(far, end(to, near, from));
-        (near, far)
-    }
-
-    pub(crate) fn end(&self, link: LinkId) -> Option<End> {
-        self.ends.get(&link).copied()
-    }
-
-    /// When a frame sent now on a link arrives, if it does.
-    pub(crate) fn arrival_ms(&mut self, link: LinkId, now_ms: u64) -> Option<u64> {
-        let End { host, other_host, .. } = self.end(link)?;
-        if !self.delivers(host, other_host) {
-            return None;
+    /// Sends a frame whose last bit leaves `from` at `at_us`.
+    pub fn fly(
+        &self,
+        (from, to): (usize, usize),
+        bytes: u64,
+        at_us: u64,
+        way: &mut Way,
+        chance: &mut Chance,
+    ) -> Flight {
+        if !self.is_open(from, to) {
+            return Flight::Walled;
         }
-        let at = now_ms + self.latency_ms(host, other_host);
-        let end = self.ends.get_mut(&link)?;
-        end.last_arrival_ms = end.last_arrival_ms.max(at);
-        Some(end.last_arrival_ms)
+        let latency_us = self.latency_us(from, to);
+        let rounds = self.lost_rounds(bytes, way, chance);
+        let trip_us = |chance: &mut Chance| latency_us + self.jitter_us(latency_us, chance);
+        let mut at_us = at_us + trip_us(chance);
+        match self.config.mode {
+            Mode::Reliable => {
+                at_us += rounds * (3 * latency_us + RESEND_US);
+                at_us = at_us.max(way.not_before_us);
+                way.not_before_us = at_us;
+            }
+            Mode::Lossy | Mode::Datagram if 0 < rounds => return Flight::Lost,
+            Mode::Lossy => {
+                at_us = at_us.max(way.not_before_us);
+                way.not_before_us = at_us;
+            }
+            Mode::Datagram => {
+                at_us = at_us.max(way.not_before_us);
+                let again = chance.hits(self.config.duplicates_per_million);
+                let again_us = again.then(|| at_us + trip_us(chance));
+                return Flight::Arrives { at_us, again_us };
+            }
+        }
+        Flight::Arrives { at_us, again_us: None }
     }
 
-    /// Takes one end away; the other stays until it hears of it.
-    pub(crate) fn close(&mut self, link: LinkId) -> Option<End> {
-        self.ends.remove(&link)
+    /// Sends the smallest thing there is, outside of any link. Returns when it arrives, if it does.
+    pub fn knock(
+        &self,
+        (from, to): (usize, usize),
+        at_us: u64,
+        chance: &mut Chance,
+    ) -> Option<u64> {
+        match self.fly((from, to), 0, at_us, &mut Way::default(), chance) {
+            Flight::Arrives { at_us, .. } => Some(at_us),
+            Flight::Lost | Flight::Walled => None,
+        }
     }
 
-    pub(crate) fn links_of(&self, host: usize) -> Vec<LinkId> {
-        self.ends.iter().filter(|(_, end)| end.host == host).map(|(link, _)| *link).collect()
+    /// Returns when something sent now arrives where nothing goes wrong.
+    pub fn trip_us(&self, (from, to): (usize, usize), at_us: u64, chance: &mut Chance) -> u64 {
+        let latency_us = self.latency_us(from, to);
+        at_us + latency_us + self.jitter_us(latency_us, chance)
+    }
+
+    /// Returns when the slowest of what is sent now and is not lost arrives.
+    pub fn latest_us(&self, (from, to): (usize, usize), at_us: u64) -> u64 {
+        let latency_us = self.latency_us(from, to);
+        at_us + latency_us + latency_us * u64::from(self.config.jitter_per_mille) / 1_000
+    }
+
+    fn jitter_us(&self, latency_us: u64, chance: &mut Chance) -> u64 {
+        chance.below(latency_us * u64::from(self.config.jitter_per_mille) / 1_000 + 1)
+    }
+
+    /// Returns how often the unluckiest packet of a frame is lost in a row. Bound: those who are
+    /// that unlucky arrive all the same.
+    fn lost_rounds(&self, bytes: u64, way: &mut Way, chance: &mut Chance) -> u64 {
+        let packets = bytes.div_ceil(self.config.packet_bytes.max(1)).max(1);
+        let mut most = 0;
+        for _ in 0..packets {
+            let mut rounds = 0;
+            while rounds < ROUNDS_MAX && self.loses(way, chance) {
+                rounds += 1;
+            }
+            most = most.max(rounds);
+        }
+        most
+    }
+
+    fn loses(&self, way: &mut Way, chance: &mut Chance) -> bool {
+        match self.config.loss {
+            Loss::Independent(per_million) => chance.hits(per_million),
+            Loss::Bursty { worse, better, good, bad } => {
+                way.is_bad ^= chance.hits(if way.is_bad { better } else { worse });
+                chance.hits(if way.is_bad { bad } else { good })
+            }
+        }
     }
 }
 
-/// Where a node of this world is.
-pub(crate) fn address_of(host: usize) -> Address {
-    let url = format!("http://{}:8880", ip_of(host));
-    url.parse().expect("a literal address parses")
-}
-
-/// Which node is at an address.
-pub(crate) fn host_at(address: &Address) -> Option<usize> {
-    let (host, _) = address.host_port();
-    let octets = host.parse::<Ipv4Addr>().ok()?.octets();
-    Some(usize::from(u16::from_be_bytes([octets[2], octets[3]])))
-}
-
-/// The network address of a node: public, so that no rule for private ones applies.
-pub(crate) fn ip_of(host: usize) -> IpAddr {
-    let [high, low] = u16::try_from(host).unwrap_or(u16::MAX).to_be_bytes();
-    IpAddr::V4(Ipv4Addr::new(77, 1, high, low))
-}
+/// What a resend takes beside 1.5 round trips.
+const RESEND_US: u64 = 25_000;
+const ROUNDS_MAX: u64 = 8;

@@ -1,11 +1,11 @@
 //! Stories that worlds are put through, each with what must hold at its end.
 
 use bytes::Bytes;
-use node::{Command, Config, Draft, Publication};
+use node::{Command, Draft, Publication};
 use wire::MessageKind;
 
-use crate::world::NETWORK;
-use crate::{Weather, World};
+use crate::network::{Latency, Loss, Mode, NetworkConfig};
+use crate::{World, WorldConfig};
 
 /// A named story.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub struct Scenario {
     pub nodes: usize,
     play: fn(&mut World, usize) -> Result<u64, String>,
     tune: fn(&mut engine::Config),
-    weather: Weather,
+    loss_per_million: u32,
 }
 
 /// What became of one run.
@@ -49,7 +49,7 @@ impl Scenario {
             nodes: 20,
             play: quiet,
             tune: as_it_is,
-            weather: Weather { loss_per_mille: 0, ..WAN },
+            loss_per_million: 0,
         },
         Self {
             name: "partition",
@@ -57,7 +57,7 @@ impl Scenario {
             nodes: 6,
             play: partition,
             tune: as_it_is,
-            weather: Weather { loss_per_mille: 0, ..WAN },
+            loss_per_million: 0,
         },
         Self {
             name: "churn",
@@ -65,7 +65,7 @@ impl Scenario {
             nodes: 300,
             play: churn,
             tune: as_it_is,
-            weather: Weather { loss_per_mille: 50, ..WAN },
+            loss_per_million: 50_000,
         },
         Self {
             name: "steady",
@@ -73,7 +73,7 @@ impl Scenario {
             nodes: 20,
             play: steady,
             tune: as_it_is,
-            weather: Weather { loss_per_mille: 0, ..WAN },
+            loss_per_million: 0,
         },
         Self {
             name: "cramped",
@@ -81,7 +81,7 @@ impl Scenario {
             nodes: 60,
             play: churn,
             tune: cramped,
-            weather: Weather { loss_per_mille: 50, ..WAN },
+            loss_per_million: 50_000,
         },
         Self {
             name: "bootstrap-late",
@@ -89,7 +89,7 @@ impl Scenario {
             nodes: 8,
             play: bootstrap_late,
             tune: as_it_is,
-            weather: Weather { loss_per_mille: 0, ..WAN },
+            loss_per_million: 0,
         },
     ];
 
@@ -100,13 +100,20 @@ impl Scenario {
 
     /// Plays it. An error names the seed and the invariant that broke.
     pub fn run(&self, seed: u64, nodes: usize) -> Result<Outcome, String> {
-        let mut engine = engine::Config::server(NETWORK);
-        (self.tune)(&mut engine);
-        let config = Config::new(engine);
-        let mut world = World::new(seed, nodes, &config, self.weather);
+        let mut config = WorldConfig::new(seed, nodes);
+        (self.tune)(&mut config.node.engine);
+        config.network = NetworkConfig {
+            latency: Latency::Uniform { low_us: 5_000, high_us: 120_000 },
+            loss: Loss::Independent(self.loss_per_million),
+            mode: Mode::Lossy,
+            ..NetworkConfig::default()
+        };
+        let mut world = World::new(config);
         let named = |error| format!("{} with seed {seed} and {nodes} nodes: {error}", self.name);
         let agreed_in_ms = (self.play)(&mut world, nodes).map_err(named)?;
-        let (took_ms, steps, frames, bytes) = world.figures();
+        let traffic = world.audit().map_err(named)?;
+        let (took_ms, steps) = (world.now_us() / 1_000, world.figures().steps);
+        let (frames, bytes) = (traffic.sent.frames, traffic.sent.bytes);
         let (trace, acknowledged) = (world.trace(), world.acknowledged());
         Ok(Outcome { trace, agreed_in_ms, took_ms, acknowledged, steps, frames, bytes })
     }
@@ -137,7 +144,7 @@ fn partition(world: &mut World, nodes: usize) -> Result<u64, String> {
     if world.roots().len() < 2 {
         return Err("the wall did not divide anything".to_owned());
     }
-    world.divide(|_| 0);
+    world.heal();
     world.run_until_equal(600_000)
 }
 
@@ -234,7 +241,7 @@ fn publish(world: &mut World, node: usize) -> Result<(), String> {
     let (kind, reply_to) = (MessageKind::Announce, None);
     let topic = "water".to_owned();
     let publication = Publication { topic, kind, payload, reply_to, life_ms: 86_400_000 };
-    world.command(node, Command::Publish(publication))
+    world.command(node, Command::Publish(publication)).map(|_| ())
 }
 
 fn put(world: &mut World, node: usize, name: &str, count: usize) -> Result<(), String> {
@@ -243,9 +250,5 @@ fn put(world: &mut World, node: usize, name: &str, count: usize) -> Result<(), S
         name: format!("{name}/{node}/{number}"),
         value: Some(Bytes::from_static(b"{\"level\":3}")),
     });
-    world.command(node, Command::Put(drafts.collect()))
+    world.command(node, Command::Put(drafts.collect())).map(|_| ())
 }
-
-/// Latencies of a wide area network.
-const WAN: Weather =
-    Weather { loss_per_mille: 10, latency_ms: (5, 120), jitter_ms: 10, dial_timeout_ms: 5_000 };

@@ -64,6 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "bytes",
             "clap",
             "engine",
+            "lanes",
             "merkle",
             "node",
             "plotters",
