@@ -13,6 +13,7 @@ mod disk;
 mod ground;
 mod happening;
 mod host;
+pub mod models;
 pub mod network;
 pub mod observer;
 pub mod outcome;
