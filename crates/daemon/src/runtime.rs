@@ -163,7 +163,7 @@ impl Runtime {
                 // What was not queued is reported by the transport.
                 self.transport.send(link.0, class, &frame);
             }
-            NetEffect::Verify(checks) => self.verifier.check(checks),
+            NetEffect::Verify(class, checks) => self.verifier.check(class, checks),
         }
     }
 

@@ -1,20 +1,32 @@
-//! The thread that checks signatures: strictly, one by one, in the order asked.
+//! The thread that checks signatures: strictly, one by one, alerts first.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use lanes::{Bounds, Lanes};
 use tokio::sync::mpsc;
-use wire::{NetworkId, RecordId, Signed};
+use wire::{Class, NetworkId, RecordId, Signed};
 
-/// Signatures to check, or their results.
+/// Signatures to check.
 type Checks = Vec<(RecordId, Signed)>;
 /// Which are right.
 pub(crate) type Verified = Vec<(RecordId, bool)>;
 
 /// The runtime's end. The thread ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Verifier {
-    // Unbounded as a queue, bounded by the core: `pending_max` signatures wait at most.
-    checks: Sender<Checks>,
+pub(crate) struct Verifier(Arc<Desk>);
+
+/// What waits to be checked: the same order as on a link, so that alerts go first and a flood of
+/// them does not end the rest (CLASS-1).
+#[derive(Debug)]
+pub(crate) struct Desk {
+    waiting: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    lanes: Lanes<(RecordId, Signed)>,
+    ended: bool,
 }
 
 impl Verifier {
@@ -22,23 +34,76 @@ impl Verifier {
         network: NetworkId,
         verified: mpsc::Sender<Verified>,
     ) -> std::io::Result<Self> {
-        let (checks, queue) = channel();
+        let desk = Arc::new(Desk::new());
+        let verifier = Self(desk.clone());
         let thread = std::thread::Builder::new().name("verify".to_owned());
-        let _detached = thread.spawn(move || run(&queue, &network, &verified))?;
-        Ok(Self { checks })
+        let _detached = thread.spawn(move || run(&desk, &network, &verified))?;
+        Ok(verifier)
     }
 
-    pub(crate) fn check(&self, checks: Checks) {
-        // The thread ends only after this handle, or with the runtime.
-        let _gone = self.checks.send(checks);
+    pub(crate) fn check(&self, class: Class, checks: Checks) {
+        self.0.add(class, checks);
     }
 }
 
-fn run(queue: &Receiver<Checks>, network: &NetworkId, verified: &mpsc::Sender<Verified>) {
-    while let Ok(checks) = queue.recv() {
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        // Bounded by the core: `pending_max` signatures wait at most, in all classes together.
+        let bounds = Bounds { frames_max: usize::MAX, bytes_max: usize::MAX };
+        let waiting = Waiting { lanes: Lanes::new(bounds), ended: false };
+        Self { waiting: Mutex::new(waiting), more: Condvar::new() }
+    }
+
+    pub(crate) fn add(&self, class: Class, checks: Checks) {
+        let mut waiting = self.waiting();
+        for (id, signed) in checks {
+            let size = signed.size();
+            waiting.lanes.push(class, (id, signed), size);
+        }
+        drop(waiting);
+        self.more.notify_one();
+    }
+
+    /// Waits for the next checks, a few at a time: an alert waits behind no more. `None` at the
+    /// end.
+    pub(crate) fn next(&self) -> Option<Checks> {
+        let wait = |waiting: &mut Waiting| waiting.lanes.is_empty() && !waiting.ended;
+        let waiting = self.more.wait_while(self.waiting(), wait);
+        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        if waiting.ended {
+            return None;
+        }
+        let checks = std::iter::from_fn(|| waiting.lanes.pop()).map(|(_, check)| check);
+        Some(checks.take(CHECKS_AT_ONCE).collect())
+    }
+
+    pub(crate) fn end(&self) {
+        self.waiting().ended = true;
+        self.more.notify_one();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn run(desk: &Desk, network: &NetworkId, verified: &mpsc::Sender<Verified>) {
+    while let Some(checks) = desk.next() {
         let results = checks.iter().map(|(id, signed)| (*id, signed.verify(network))).collect();
         if verified.blocking_send(results).is_err() {
             return;
         }
     }
 }
+
+/// A millisecond of checking.
+const CHECKS_AT_ONCE: usize = 16;
+
+#[cfg(test)]
+mod tests;

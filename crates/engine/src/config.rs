@@ -91,6 +91,12 @@ pub struct Config {
     /// Signatures waiting to be checked (default 8,192). Beyond, remote records are left to a
     /// later comparison.
     pub pending_max: usize,
+    /// Alerts of one author that go first at once (default 50). More are handled as messages.
+    pub alert_burst: u64,
+    /// How often an author gains one alert back (default 100 ms).
+    pub alert_every_ms: u64,
+    /// Authors of alerts remembered (default 4,096). Whose budget is complete first makes room.
+    pub alert_authors_max: usize,
 }
 
 /// What becomes of messages without a signature.
@@ -143,6 +149,9 @@ impl Config {
             messages_max: 100_000,
             entries_max: 2_000_000,
             pending_max: 8_192,
+            alert_burst: 50,
+            alert_every_ms: 100,
+            alert_authors_max: 4_096,
         }
     }
 }

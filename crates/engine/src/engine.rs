@@ -12,6 +12,7 @@ use wire::{
     Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, TreeId,
 };
 
+use crate::alerts::Alerts;
 use crate::announcements::Announcements;
 use crate::author::Author;
 use crate::doors::Doors;
@@ -50,6 +51,7 @@ pub struct Engine {
     links: Links,
     membership: Membership,
     intake: Intake,
+    alerts: Alerts,
     forest: Forest,
     recents: Recents,
     missing: Missing,
@@ -147,6 +149,7 @@ impl Engine {
             salt: (Time::default(), 0),
             membership: Membership::new(me, &config, kept.book),
             intake: Intake::new(&config),
+            alerts: Alerts::new(&config),
             doors: Doors::new(&config),
             random,
             author,

@@ -88,8 +88,8 @@ pub enum Effect {
     Report(Event),
     /// Send an encoded frame, in the order of its class.
     Send(LinkId, Class, Bytes),
-    /// Check these signatures on any thread; answered by `Verified`.
-    Verify(Vec<(RecordId, Signed)>),
+    /// Check these signatures on any thread, the most urgent class first; answered by `Verified`.
+    Verify(Class, Vec<(RecordId, Signed)>),
 }
 
 /// What becomes of a message posted at the HTTP door.

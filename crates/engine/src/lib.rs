@@ -3,6 +3,7 @@
 //! Feed [`Input`]s to [`Engine::handle`], perform the [`Effect`]s it returns in order, and call it
 //! again with [`Input::Tick`] when [`Engine::deadline`] has passed. That is the whole contract.
 
+mod alerts;
 mod announcements;
 mod author;
 mod config;

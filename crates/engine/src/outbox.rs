@@ -13,7 +13,7 @@ use crate::{Batch, Effect, LinkId};
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     first: Vec<Effect>,
-    verify: Vec<(RecordId, Signed)>,
+    verify: BTreeMap<Class, Vec<(RecordId, Signed)>>,
     batch: Batch,
     last: Vec<Effect>,
     /// Frames sent since the last drain.
@@ -51,8 +51,8 @@ impl Outbox {
         self.send_bytes(When::AtOnce, link, class_of(frame), Bytes::from(frame.encode()));
     }
 
-    pub(crate) fn verify(&mut self, id: RecordId, signed: Signed) {
-        self.verify.push((id, signed));
+    pub(crate) fn verify(&mut self, class: Class, id: RecordId, signed: Signed) {
+        self.verify.entry(class).or_default().push((id, signed));
     }
 
     pub(crate) fn batch(&mut self) -> &mut Batch {
@@ -76,9 +76,8 @@ impl Outbox {
     /// Takes everything, in order.
     pub(crate) fn drain(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.first);
-        if !self.verify.is_empty() {
-            effects.push(Effect::Verify(std::mem::take(&mut self.verify)));
-        }
+        let verify = std::mem::take(&mut self.verify);
+        effects.extend(verify.into_iter().map(|(class, checks)| Effect::Verify(class, checks)));
         if self.batch != Batch::default() {
             effects.push(Effect::Persist(std::mem::take(&mut self.batch)));
         }

@@ -1,5 +1,6 @@
 //! What one node does, told as sentences. Worlds of many nodes are in the `sim` room.
 
+mod alerts;
 mod broadcast;
 mod doors;
 mod hostile;

@@ -46,7 +46,7 @@ pub(crate) fn check_step(
             {
                 return Err(format!("record {} delivered twice", accepted.id));
             }
-            Effect::Net(engine::Effect::Verify(batch)) => {
+            Effect::Net(engine::Effect::Verify(_, batch)) => {
                 for (id, _) in batch {
                     if !delivered.verified.insert(*id) {
                         return Err(format!("record {id} verified twice"));

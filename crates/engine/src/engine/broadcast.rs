@@ -116,7 +116,7 @@ impl Engine {
         &mut self,
         carried: Carried,
         opened: &Opened,
-        spread: Spread,
+        (class, spread): (Class, Spread),
         sources: &[Source],
         now: Now,
     ) -> Option<Parcel> {
@@ -133,7 +133,7 @@ impl Engine {
             Spread::Quiet => {}
         }
         let links = self.without(recent.holders);
-        let (eager, lazy) = match (opened.record.class(), spread) {
+        let (eager, lazy) = match (class, spread) {
             (_, Spread::Quiet) => (Vec::new(), links),
             (Class::Alert, _) => (links, Vec::new()),
             (_, Spread::Asked | Spread::Push) => self.forest.split(recent.tree, links, now),
@@ -146,7 +146,7 @@ impl Engine {
         let hops = carried.hops.saturating_add(1);
         let tree = on_wire(recent.tree, opened);
         let carried = Carried { ttl, hops, tree, ..carried };
-        Some(Parcel { class: opened.record.class(), carried, links: eager })
+        Some(Parcel { class, carried, links: eager })
     }
 
     fn shape(&mut self, recent: &Recent, opened: &Opened, age_ms: u64, now: Now) {
@@ -286,7 +286,13 @@ impl Engine {
     }
 
     /// A record of ours begins its way.
-    pub(super) fn set_out(&mut self, opened: &Opened, tree: TreeId, now: Now) -> Parcel {
+    pub(super) fn set_out(
+        &mut self,
+        opened: &Opened,
+        class: Class,
+        tree: TreeId,
+        now: Now,
+    ) -> Parcel {
         let (ttl, hops) = (self.config.ttl, 0);
         let signed = opened.signed.clone();
         let carried = Carried { signed, ttl, hops, tree: on_wire(tree, opened) };
@@ -295,14 +301,14 @@ impl Engine {
             Recent { id: opened.id, tree, ttl, hops, via: None, holders, of_root: true, at };
         self.recents.add(recent, now);
         let links = self.links.greeted_ids();
-        let (eager, lazy) = match opened.record.class() {
+        let (eager, lazy) = match class {
             Class::Alert => (links, Vec::new()),
             Class::Bulk | Class::Control | Class::Normal => self.forest.split(tree, links, now),
         };
         self.announce(&opened.id, lazy, now);
         let name = self.recents.name(&opened.id);
         self.recents.hold(name, self.set_of(&eager));
-        Parcel { class: opened.record.class(), carried, links: eager }
+        Parcel { class, carried, links: eager }
     }
 
     fn without(&self, holders: LinkSet) -> Vec<LinkId> {

@@ -23,7 +23,8 @@ impl Engine {
                 continue;
             }
             ids.push(opened.id);
-            let parcel = self.set_out(&opened, tree, now);
+            let class = self.alerts.spend(&self.me, opened.record.class(), now);
+            let parcel = self.set_out(&opened, class, tree, now);
             self.counters.pushed += parcel.links.len() as u64;
             self.enter(&place, opened, &parcel.carried, None, now);
             pushes.push(parcel);
@@ -64,8 +65,9 @@ impl Engine {
             }
         }
         let (signed, source) = (arrival.opened.signed.clone(), arrival.source);
+        let class = self.alerts.class(&author, arrival.opened.record.class(), now);
         if self.intake.add(arrival, place) {
-            self.outbox.verify(id, signed);
+            self.outbox.verify(class, id, signed);
         } else {
             self.counters.dropped += 1;
             self.answer(source, DoorAnswer::Busy, When::AtOnce);
@@ -113,7 +115,8 @@ impl Engine {
                 let place = place.as_ref()?;
                 self.enter(place, opened.clone(), &carried, from, now);
                 self.made_progress(&sources, now);
-                self.send_on(carried, &opened, spread, &sources, now)
+                let class = self.alerts.spend(&opened.signed.author, opened.record.class(), now);
+                self.send_on(carried, &opened, (class, spread), &sources, now)
             }
             Some(Standing::Held | Standing::Stale) => {
                 doors.for_each(|door| self.answer(door, DoorAnswer::Duplicate, When::AtOnce));

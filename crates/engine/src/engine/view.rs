@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use merkle::Prefix;
-use wire::{Address, Content, NodeId, RecordId, Set};
+use wire::{Address, Class, Content, NodeId, RecordId, Set};
 
 use super::Engine;
 use crate::membership::Known;
@@ -24,6 +24,11 @@ impl Engine {
     /// Returns how many links have said hello.
     pub fn links_len(&self) -> usize {
         self.links.greeted_len()
+    }
+
+    /// Returns the class in which the next message of ours that says this one is handled.
+    pub fn class_of_own(&self, said: Class, now: Now) -> Class {
+        self.alerts.class(&self.me, said, now)
     }
 
     /// Returns how many signatures are waiting to be checked.

@@ -33,7 +33,8 @@ fn a_record_is_verified_once_however_many_copies_come() {
     lab.verifies = false;
     let first = lab.push(links[0], &record, 3);
     lab.push(links[1], &record, 3);
-    let Some(Effect::Verify(batch)) = first.into_iter().find(|it| matches!(it, Effect::Verify(_)))
+    let Some(Effect::Verify(_, batch)) =
+        first.into_iter().find(|it| matches!(it, Effect::Verify(..)))
     else {
         panic!("nobody was asked to check the signature");
     };

@@ -67,7 +67,7 @@ impl Lab {
             let effects = self.engine.handle(input, self.now);
             for effect in &effects {
                 match effect {
-                    Effect::Verify(batch) if self.verifies => {
+                    Effect::Verify(_, batch) if self.verifies => {
                         let verdicts =
                             batch.iter().map(|(id, it)| (*id, it.verify(&NETWORK))).collect();
                         queue.push(Input::Verified(verdicts));

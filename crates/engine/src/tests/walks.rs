@@ -80,7 +80,7 @@ impl Pair {
                     self.frames += 1;
                     (1 - side, Input::Frame(LinkId(1), bytes))
                 }
-                Effect::Verify(batch) => (
+                Effect::Verify(_, batch) => (
                     side,
                     Input::Verified(batch.iter().map(|it| (it.0, it.1.verify(&NETWORK))).collect()),
                 ),

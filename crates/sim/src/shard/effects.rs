@@ -69,7 +69,7 @@ impl Shard {
             Net::Send(link, class, bytes) => {
                 self.send(ground, at, link_number(link), class, bytes, at_us);
             }
-            Net::Verify(batch) => {
+            Net::Verify(_, batch) => {
                 let cost_us = ground.traits.machines().verify_us * batch.len() as u64;
                 let host = &mut self.hosts[at];
                 let done_us = host.worker_free_us.max(at_us) + cost_us * host.factor;

@@ -36,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "hyper",
             "hyper-util",
             "jiff",
+            "lanes",
             "node",
             "prometheus-client",
             "serde",
