@@ -1,13 +1,11 @@
 //! What all models share: virtual time, the network, the book, and who is alive.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-
 use super::config::{Delivery, ModelConfig, Network, Role};
 use super::outcome::{Kind, Ledger};
 use super::overlay::{below, number, shuffle};
 use super::terrain::{Places, mixed};
 use super::wheel::{Event, NOBODY, What, Wheel};
+use crate::chance::Chance;
 
 /// The world of one model.
 #[derive(Debug)]
@@ -17,7 +15,7 @@ pub(crate) struct Air {
     network: Network,
     places: Places,
     wheel: Wheel,
-    random: ChaCha8Rng,
+    random: Chance,
     id_bytes: u32,
     nodes: Vec<Station>,
     /// The first message young enough to be announced.
@@ -53,7 +51,7 @@ impl Air {
             network: config.network.clone(),
             places: Places::new(config.network.terrain, config.nodes, config.seed),
             wheel: Wheel::new(),
-            random: ChaCha8Rng::seed_from_u64(config.seed ^ CHANCE_STREAM),
+            random: Chance::new(config.seed, &[CHANCE_STREAM]),
             id_bytes: config.model.id_bytes(),
             nodes,
             young: 0,
@@ -183,7 +181,7 @@ impl Air {
 
     /// Draws a time between two.
     pub(crate) fn between(&mut self, (low_us, high_us): (u64, u64)) -> u64 {
-        low_us + self.random.next_u64() % (high_us.saturating_sub(low_us) + 1)
+        low_us + self.random.below(high_us.saturating_sub(low_us) + 1)
     }
 
     /// Returns the one-way path from one node to another with its jitter: what nobody can beat.

@@ -1,11 +1,9 @@
 //! What a reference model is run with.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng as _;
-
 use super::Overlay;
 use super::overlay::{below, number, shuffle};
 use super::terrain::Terrain;
+use crate::chance::Chance;
 
 /// One run of one model.
 #[derive(Clone, Debug)]
@@ -319,7 +317,7 @@ impl Workload {
         sources: Sources,
         (nodes, seed): (usize, u64),
     ) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(seed ^ SOURCE_STREAM);
+        let mut random = Chance::new(seed, &[SOURCE_STREAM]);
         let few: Vec<u32> = match sources {
             Sources::Few(count) => (0..count.max(1)).map(|_| below(&mut random, nodes)).collect(),
             Sources::Any => Vec::new(),
@@ -352,7 +350,7 @@ impl Faults {
     ) -> Self {
         let mut others: Vec<u32> = (0..number(nodes)).collect();
         others.retain(|it| workload.publications.iter().all(|message| message.source != *it));
-        let mut random = ChaCha8Rng::seed_from_u64(seed ^ LIAR_STREAM);
+        let mut random = Chance::new(seed, &[LIAR_STREAM]);
         shuffle(&mut random, &mut others);
         others.truncate(nodes * share_percent / 100);
         Self { liars: others.into_iter().map(|it| (it, role)).collect(), ..Self::none() }
@@ -368,7 +366,7 @@ impl Faults {
         let later = || workload.publications.iter().filter(|it| at_us <= it.at_us);
         let mut others: Vec<u32> = (0..number(nodes)).collect();
         others.retain(|it| later().all(|message| message.source != *it));
-        let mut random = ChaCha8Rng::seed_from_u64(seed ^ KILL_STREAM);
+        let mut random = Chance::new(seed, &[KILL_STREAM]);
         shuffle(&mut random, &mut others);
         others.truncate(nodes * share_percent / 100);
         Self { kills: vec![Kill { at_us, nodes: others }], ..Self::none() }

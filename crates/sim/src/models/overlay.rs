@@ -1,7 +1,6 @@
 //! Who is linked to whom.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use crate::chance::Chance;
 
 /// The links of a world: for each node its peers, those it dialled first.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -25,7 +24,7 @@ impl Overlay {
     pub fn random_regular(nodes: usize, degree: usize, seed: u64) -> Self {
         let mut drawing = Drawing {
             rows: vec![Row::default(); nodes],
-            random: ChaCha8Rng::seed_from_u64(seed ^ OVERLAY_STREAM),
+            random: Chance::new(seed, &[OVERLAY_STREAM]),
         };
         if nodes <= degree + 1 {
             drawing.link_all();
@@ -42,7 +41,7 @@ impl Overlay {
 
     /// Draws for each node whom it knows; the other does not know it for that.
     pub fn random_views(nodes: usize, view: usize, seed: u64) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(seed ^ VIEW_STREAM);
+        let mut random = Chance::new(seed, &[VIEW_STREAM]);
         let view = view.min(nodes.saturating_sub(1));
         Self::pack((0..nodes).map(|node| {
             let mut dialled: Vec<u32> = Vec::with_capacity(view);
@@ -107,7 +106,7 @@ struct Row {
 
 struct Drawing {
     rows: Vec<Row>,
-    random: ChaCha8Rng,
+    random: Chance,
 }
 
 impl Drawing {
@@ -184,9 +183,8 @@ impl Drawing {
 }
 
 /// Draws a number below `bound`.
-pub(crate) fn below(random: &mut ChaCha8Rng, bound: usize) -> u32 {
-    let wide = u64::from(random.next_u32()) * bound as u64;
-    u32::try_from(wide >> 32).expect("below a bound of 32 bits")
+pub(crate) fn below(random: &mut Chance, bound: usize) -> u32 {
+    u32::try_from(random.below(bound as u64)).expect("below a bound of 32 bits")
 }
 
 /// Returns a count as the small number this room's tables use.
@@ -194,7 +192,7 @@ pub(crate) fn number(count: usize) -> u32 {
     u32::try_from(count).expect("fewer than 2^32 of anything")
 }
 
-pub(crate) fn shuffle<T>(random: &mut ChaCha8Rng, items: &mut [T]) {
+pub(crate) fn shuffle<T>(random: &mut Chance, items: &mut [T]) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(random, last + 1) as usize);
     }

@@ -199,29 +199,27 @@ const TICK_SHIFT: u32 = 7;
 
 #[cfg(test)]
 mod tests {
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-
     use super::*;
+    use crate::chance::Chance;
 
     #[test]
     fn events_come_in_order_also_those_pushed_while_others_come() {
         let seed = 11;
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut random = Chance::new(seed, &[]);
         let (mut wheel, mut all, mut got) = (Wheel::new(), Vec::new(), Vec::new());
         let mut now_us = 0;
         for number in 0..20_000 {
-            let ahead = match random.next_u32() % 4 {
+            let ahead = match random.below(4) {
                 0 => 0,
-                1 => u64::from(random.next_u32() % 300),
-                2 => u64::from(random.next_u32() % 400_000),
-                _ => u64::from(random.next_u32() % 20_000_000),
+                1 => random.below(300),
+                2 => random.below(400_000),
+                _ => random.below(20_000_000),
             };
-            let to = random.next_u32() % 9;
+            let to = u32::try_from(random.below(9)).unwrap();
             let event = Event { at_us: now_us + ahead, to, from: to, number, what: What::Lost };
             wheel.push(event);
             all.push(event);
-            if random.next_u32().is_multiple_of(2) {
+            if random.below(2) == 0 {
                 let event = wheel.pop().unwrap();
                 assert!(now_us <= event.at_us, "seed {seed}");
                 now_us = event.at_us;
