@@ -167,13 +167,18 @@ impl Network {
     }
 
     /// Returns how often the unluckiest packet of a frame is lost in a row. Bound: those who are
-    /// that unlucky arrive all the same.
+    /// that unlucky arrive all the same, where anything is sent again.
     fn lost_rounds(&self, bytes: u64, way: &mut Way, chance: &mut Chance) -> u64 {
         let packets = bytes.div_ceil(self.config.packet_bytes.max(1)).max(1);
+        let again = match self.config.mode {
+            Mode::Reliable => self.config.loss.mean_per_million(),
+            Mode::Lossy | Mode::Datagram => 0,
+        };
         let mut most = 0;
         for _ in 0..packets {
-            let mut rounds = 0;
-            while rounds < ROUNDS_MAX && self.loses(way, chance) {
+            let mut rounds = u64::from(self.loses(way, chance));
+            // By then a burst is over, or another one has begun.
+            while 0 < rounds && rounds < ROUNDS_MAX && chance.hits(again) {
                 rounds += 1;
             }
             most = most.max(rounds);

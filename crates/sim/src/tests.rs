@@ -1,5 +1,11 @@
 //! A few seeds of every story; `cargo run --release -p sim -- run NAME --seeds 100` runs more.
 
+mod disk;
+mod network;
+mod threads;
+mod wheel;
+mod worlds;
+
 use crate::Scenario;
 
 #[track_caller]

@@ -106,6 +106,20 @@ pub struct Pauses {
     pub pause_ms: u64,
 }
 
+impl Loss {
+    /// Returns the share of packets that is lost in the long run, of a million.
+    pub fn mean_per_million(self) -> u32 {
+        match self {
+            Self::Independent(per_million) => per_million,
+            Self::Bursty { worse, better, good, bad } => {
+                let [worse, better, good, bad] = [worse, better, good, bad].map(u64::from);
+                let both = (worse + better).max(1);
+                u32::try_from((good * better + bad * worse) / both).unwrap_or(u32::MAX)
+            }
+        }
+    }
+}
+
 impl Default for NetworkConfig {
     fn default() -> Self {
         Self {
