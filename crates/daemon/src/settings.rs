@@ -108,6 +108,7 @@ impl Settings {
             redial_alone_ms: number("gossip.redial_alone_ms"),
             links_target: size("limits.links_target"),
             links_max: size("limits.links_max"),
+            candidates: size("limits.candidates"),
             dials_max: size("limits.dials_max"),
             book_max: size("limits.book_max"),
             doors_max: size("limits.doors_max"),

@@ -16,15 +16,35 @@ pub struct Config {
     /// Port of our door if it listens on every interface: with the local end of a link it makes
     /// an address for peers nearby. `None` where the door has one fixed address or is closed.
     pub door_port: Option<u16>,
-    /// Links we try to have (default 12). More cost traffic, fewer cost resilience.
+    /// Links we try to have (default 12): half of our own choice, the rest chosen by others. Of our
+    /// own, half are the nearest and half random: near ones make it fast (p99 a quarter less than
+    /// with random ones), random ones keep it whole. In a network of fewer nodes all are linked.
     pub links_target: usize,
+    /// Nodes dialled at the start to find the nearest (default 24).
+    pub candidates: usize,
     /// Links we allow; inbound ones beyond are told `busy` (default 50, requirement 7).
     pub links_max: usize,
-    /// Dials under way at once (default 8).
+    /// Links below which we dial many at once, without waiting for those that do not answer
+    /// (default 3): after a mass failure most dials go to the dead.
+    pub links_live_min: usize,
+    /// Dials begun at once then, and again after `redial_round_ms` (default 8).
+    pub redial_burst: usize,
+    /// Time between two rounds of dials (default 500 ms).
+    pub redial_round_ms: u64,
+    /// Dials under way at once (default 64): a dial of a dead machine takes 5 s, and a tenth alive
+    /// still brings the third link within a few seconds.
     pub dials_max: usize,
     /// Nodes in the address book (default 1,024). Who was never reached makes room first.
     pub book_max: usize,
-    /// Links that a new profile is passed on to (default 6).
+    /// Nodes known up to which a new profile goes to everybody, so that a small network is one
+    /// where all know each other (default 200); beyond, it is passed on by a random walk.
+    pub passive_target: usize,
+    /// Hops of that walk (default 6, as in HyParView).
+    pub walk_hops: u8,
+    /// How often a few profiles are exchanged with one linked peer (default 30,000 ms); up to ten
+    /// times as long while that brings nothing new.
+    pub shuffle_ms: u64,
+    /// Links that a new profile is passed on to in a small network (default 6).
     pub fanout: usize,
     /// Links without a tree's record that are told of it (default 3): a node hears of what it
     /// misses from three neighbours on average, and of what all of them miss by comparison.
@@ -58,17 +78,31 @@ pub struct Config {
     /// Hops a new record may travel on links (default 64; a tree is deeper than a flood). Design-A
     /// nodes get at most 10.
     pub ttl: u8,
-    /// Silence after which a peer is pinged (default 30,000 ms; designs A and C).
+    /// How often the two ends of a link tell each other clocks and sets (default 30,000 ms;
+    /// designs A and C).
     pub heartbeat_ms: u64,
-    /// How long a ping may stay unanswered before the peer is suspect, and again as long before
-    /// the link is closed (default 10,000 ms).
+    /// How long a new link may be without a hello, and the most patience with one ping however far
+    /// and slow the peer is (default 10,000 ms).
     pub probe_ms: u64,
+    /// How often the link heard longest ago is pinged (default 1,000 ms): 67 bytes with all that is
+    /// around them, and a dead peer is found in 1 to 3 s.
+    pub probe_every_ms: u64,
+    /// The same while all is quiet and everybody answers (default 3,000 ms).
+    pub probe_quiet_ms: u64,
+    /// How long a ping may stay unanswered: twice the round trip and 50 ms, at least this (default
+    /// 300 ms: schedulers and collectors of garbage pause)
+    pub patience_min_ms: u64,
+    /// and at most this (default 2,000 ms), times 1 to 8 as far as live links answer late.
+    pub patience_max_ms: u64,
     /// First wait before dialling again (default 1,000 ms); it doubles up to `redial_max_ms`.
     pub redial_ms: u64,
     /// Longest wait before dialling again (default 300,000 ms). Nobody is given up.
     pub redial_max_ms: u64,
     /// Longest wait while we have no link at all (default 5,000 ms).
     pub redial_alone_ms: u64,
+    /// How often one node that was heard once and does not answer is tried beside its turn (default
+    /// 5,000 ms; a tenth of the time it is gone, up to 60 s): healed partitions meet within seconds.
+    pub lost_ms: u64,
     /// Quiet time after a change before sets are compared (default 250 ms): records in flight
     /// would look missing.
     pub settle_ms: u64,
@@ -118,9 +152,16 @@ impl Config {
             public: Vec::new(),
             door_port: None,
             links_target: 12,
+            candidates: 24,
             links_max: 50,
-            dials_max: 8,
+            links_live_min: 3,
+            redial_burst: 8,
+            redial_round_ms: 500,
+            dials_max: 64,
             book_max: 1_024,
+            passive_target: 200,
+            walk_hops: 6,
+            shuffle_ms: 30_000,
             fanout: 6,
             announce_links: 3,
             announce_ms: 50,
@@ -137,9 +178,14 @@ impl Config {
             ttl: wire::limits::HOPS_MAX,
             heartbeat_ms: 30_000,
             probe_ms: 10_000,
+            probe_every_ms: 1_000,
+            probe_quiet_ms: 3_000,
+            patience_min_ms: 300,
+            patience_max_ms: 2_000,
             redial_ms: 1_000,
             redial_max_ms: 300_000,
             redial_alone_ms: 5_000,
+            lost_ms: 5_000,
             settle_ms: 250,
             settle_max_ms: 1_000,
             compare_ms: 1_000,

@@ -28,9 +28,12 @@ use crate::sets::Sets;
 use crate::{Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time};
 
 mod broadcast;
+mod circle;
 mod compare;
 mod greet;
 mod lattice;
+mod mix;
+mod probe;
 mod records;
 mod tick;
 mod view;
@@ -74,6 +77,9 @@ pub struct Engine {
     outbox: Outbox,
     counters: Counters,
     clocks: Clocks,
+    circle: circle::Circle,
+    mix: mix::Mix,
+    probing: probe::Probing,
     stopping: bool,
 }
 
@@ -110,6 +116,9 @@ struct Changed {
 /// What happens now and then.
 #[derive(Debug, Default)]
 struct Clocks {
+    /// When the next round of dials may begin.
+    dial_at: Time,
+    lost_at: Time,
     rotate_at: Time,
     sweep_at: Time,
     announce_at: Time,
@@ -132,6 +141,8 @@ impl Engine {
         let profile = author.seal(profile_of(&config, &BTreeSet::new()), 0, now);
         let reported_root = sets.summary().state.root;
         let clocks = Clocks {
+            dial_at: now.time(),
+            lost_at: now.after(config.lost_ms),
             rotate_at: now.after(config.rotate_ms),
             sweep_at: now.time(),
             announce_at: now.after(config.heartbeat_ms),
@@ -167,6 +178,9 @@ impl Engine {
             outbox: Outbox::default(),
             counters: Counters::default(),
             clocks,
+            circle: circle::Circle::new(),
+            mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
+            probing: probe::Probing::new(now.time(), config.probe_every_ms),
             stopping: false,
             config,
         };
@@ -220,12 +234,10 @@ impl Engine {
 
     fn frame(&mut self, id: LinkId, bytes: &Bytes, now: Now) {
         self.counters.frames_received += 1;
-        let Some(link) = self.links.get_mut(id) else { return };
-        link.heard = now.time();
-        if link.suspect {
-            link.suspect = false;
-            link.probe = None;
+        if self.links.get(id).is_none() {
+            return;
         }
+        self.heard(id, now);
         let frame = match Frame::decode(bytes) {
             Ok(frame) => frame,
             Err(error) => return self.fault(id, &format!("sent no frame: {error}"), now),
@@ -237,8 +249,8 @@ impl Engine {
             Frame::Compare(compare) => self.compare(id, &compare, now),
             Frame::Fetch(fetch) => self.fetch(id, fetch),
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
-            Frame::Peers(peers) => self.peers(id, peers.profiles, now),
-            Frame::PeersWanted => self.hand_out_peers(id),
+            Frame::Peers(peers) => self.peers(id, peers, now),
+            Frame::PeersWanted => self.peers_wanted(id, now),
             Frame::Ping(ping) => self.ping(id, &ping, now),
             Frame::Pong(pong) => self.pong(id, &pong, now),
             Frame::Push(push) => self.push(id, push, now),

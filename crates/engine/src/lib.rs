@@ -6,7 +6,9 @@
 mod alerts;
 mod announcements;
 mod author;
+mod book;
 mod config;
+mod declined;
 mod doors;
 mod engine;
 mod event;

@@ -19,11 +19,24 @@ pub(crate) struct Link {
     /// Whether we have said hello, and the peer's if it came before that.
     pub(crate) introduced: bool,
     pub(crate) early: Option<Box<Hello>>,
-    /// Answer outstanding: nonce, when asked first.
+    /// Why we keep it.
+    pub(crate) role: Role,
+    /// When it began to stand for its peer.
+    pub(crate) since: Time,
+    /// Answer outstanding: nonce, and when it was asked.
     pub(crate) probe: Option<(u32, Time)>,
-    pub(crate) suspect: bool,
+    /// Pings in a row that were followed by silence.
+    pub(crate) misses: u8,
+    /// Whether the last answer came after we had stopped waiting.
+    pub(crate) late: bool,
+    /// When it is pinged with a report, unless one is heard before.
     pub(crate) ping_at: Time,
+    /// Round trip, smoothed.
     pub(crate) rtt_ms: Option<u64>,
+    /// Pings answered, new profiles taken and profiles handed out lately.
+    pub(crate) pongs: Budget,
+    pub(crate) profiles: Budget,
+    pub(crate) handed: Budget,
     pub(crate) skew_ms: Option<i64>,
     pub(crate) theirs: Option<Summary>,
     pub(crate) told: Option<Summary>,
@@ -33,6 +46,38 @@ pub(crate) struct Link {
     pub(crate) walked: Time,
     /// Keys asked for on this link, and when.
     pub(crate) wanted: BTreeMap<Digest, Time>,
+}
+
+/// Why we keep a link.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Role {
+    /// We dialled it and have not chosen yet.
+    Candidate,
+    /// We chose it for its short round trip.
+    Near,
+    /// We chose it by chance.
+    Random,
+    /// The peer chose us.
+    Theirs,
+}
+
+/// How often something may happen in one stretch of time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Budget {
+    from: Time,
+    used: u32,
+}
+
+impl Budget {
+    /// Takes one of `max` in each `ms`. Says whether there was one left.
+    pub(crate) fn take(&mut self, max: u32, ms: u64, now: Time) -> bool {
+        if self.from.0.saturating_add(ms) <= now.0 || self.used == 0 {
+            *self = Self { from: now, used: 0 };
+        }
+        let left = self.used < max;
+        self.used += u32::from(left);
+        left
+    }
 }
 
 /// What the peer said first.
@@ -68,6 +113,18 @@ impl Pace {
     }
 }
 
+impl Link {
+    /// Says whether the peer left two pings in a row unanswered and said nothing else.
+    pub(crate) fn is_suspect(&self) -> bool {
+        SUSPECT_AFTER <= self.misses
+    }
+
+    /// Takes a measured round trip in: an eighth counts, so that one slow answer moves little.
+    pub(crate) fn measured(&mut self, rtt_ms: u64) {
+        self.rtt_ms = Some(self.rtt_ms.map_or(rtt_ms, |old| (old * 7 + rtt_ms + 4) / 8));
+    }
+}
+
 /// All links, by number and by peer.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
@@ -86,10 +143,19 @@ impl Links {
             greeting: None,
             introduced: false,
             early: None,
+            role: match connected.direction {
+                Direction::Inbound => Role::Theirs,
+                Direction::Outbound => Role::Candidate,
+            },
+            since: now,
             probe: None,
-            suspect: false,
+            misses: 0,
+            late: false,
             ping_at: now,
             rtt_ms: None,
+            pongs: Budget::default(),
+            profiles: Budget::default(),
+            handed: Budget::default(),
             skew_ms: None,
             theirs: None,
             told: None,
@@ -102,9 +168,10 @@ impl Links {
     }
 
     /// Makes a link the one that stands for its peer.
-    pub(crate) fn greet(&mut self, id: LinkId, greeting: Greeting) {
+    pub(crate) fn greet(&mut self, id: LinkId, greeting: Greeting, now: Time) {
         if let Some(link) = self.links.get_mut(&id) {
             link.greeting = Some(greeting);
+            link.since = now;
             self.greeted.insert(link.peer, id);
         }
     }
@@ -153,6 +220,16 @@ impl Links {
         self.greeted().filter(|(_, link)| link.direction == Direction::Outbound).count()
     }
 
+    /// Returns how many links have answered when asked.
+    pub(crate) fn live_len(&self) -> usize {
+        self.greeted().filter(|(_, link)| !link.is_suspect()).count()
+    }
+
+    /// Returns the links we keep for one reason.
+    pub(crate) fn of_role(&self, role: Role) -> Vec<LinkId> {
+        self.greeted().filter(|(_, link)| link.role == role).map(|(id, _)| id).collect()
+    }
+
     pub(crate) fn greeted_len(&self) -> usize {
         self.greeted.len()
     }
@@ -192,6 +269,8 @@ impl Links {
     }
 }
 
+/// Unanswered pings after which a peer is suspect.
+const SUSPECT_AFTER: u8 = 2;
 /// How long a peer has to send a record before it is asked again.
 pub(crate) const WANTED_MS: u64 = 3_000;
 /// How long before another peer is asked for the same record.

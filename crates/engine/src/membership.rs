@@ -1,37 +1,38 @@
 //! Whom we know and whom we dial next: the address book and the bootstrap list.
 //!
 //! Nobody is forgotten because a dial failed; the next one only waits longer (MEMBER-1). Bound: the
-//! book. Who makes room (MEMBER-4): never a linked node or one we reached ourselves; of the others
-//! first those never heard, the most failed of them, then the one heard longest ago.
+//! book. Who makes room (MEMBER-4): never a linked node, and of those reached by a dial of ours only
+//! what is more than three quarters of the book, the one heard longest ago; else one never heard,
+//! first who failed often, then any; else the one heard longest ago.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use wire::{Address, Content, Hlc, NodeId, Opened, RecordId, Signed};
+use wire::{Address, NodeId, Opened, Signed};
 
-use crate::memory::Memory;
+use crate::book::{Book, Known, NEVER, Past, Retry};
+use crate::declined::Declined;
 use crate::random::Random;
-use crate::reach::{Reach, reach};
+use crate::reach::Reach;
 use crate::{BookRow, Config, Now, Time};
 
 #[derive(Debug)]
 pub(crate) struct Membership {
     me: NodeId,
-    known: BTreeMap<NodeId, Known>,
+    book: Book,
     bootstrap: BTreeMap<Address, Bootstrap>,
     /// Who is linked, in the book or not.
     linked: BTreeSet<NodeId>,
-    /// Profiles there was no room for, or no longer, so that they are not checked and passed on
-    /// again when another copy comes.
-    declined: Memory,
+    declined: Declined,
     /// Which addresses that are not of the internet we may dial because we live there too.
     near: Near,
-    /// Dials under way, and for whom.
-    dials: BTreeMap<Address, Target>,
+    /// Dials under way.
+    dials: BTreeMap<Address, Dial>,
     redial_ms: u64,
     redial_max_ms: u64,
     redial_alone_ms: u64,
     book_max: usize,
+    /// Rows that stay because a dial of ours reached their nodes.
+    reached_max: usize,
     hello_ms: u64,
 }
 
@@ -40,21 +41,6 @@ pub(crate) struct Membership {
 pub(crate) struct Near {
     pub(crate) machine: bool,
     pub(crate) site: bool,
-}
-
-/// A node in the book.
-#[derive(Debug)]
-pub(crate) struct Known {
-    pub(crate) profile: Arc<Signed>,
-    id: RecordId,
-    pub(crate) created: Hlc,
-    pub(crate) agent: String,
-    pub(crate) addresses: Vec<Address>,
-    /// How far each of them reaches; parsed once, asked often.
-    reaches: Vec<Reach>,
-    pub(crate) reached: Option<Address>,
-    pub(crate) heard_ms: u64,
-    pub(crate) retry: Retry,
 }
 
 /// An address the operator gave.
@@ -67,12 +53,11 @@ pub(crate) struct Bootstrap {
     pub(crate) retry: Retry,
 }
 
-/// How often a dial failed, and when it may be tried again.
-#[derive(Debug, Default)]
-pub(crate) struct Retry {
-    pub(crate) failures: u32,
-    pub(crate) at: Time,
-    pub(crate) why: Option<String>,
+/// A dial under way: for whom, and since when.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Dial {
+    target: Target,
+    since: Time,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,25 +70,20 @@ impl Membership {
     pub(crate) fn new(me: NodeId, config: &Config, book: Vec<BookRow>) -> Self {
         let mut membership = Self {
             me,
-            known: BTreeMap::new(),
+            book: Book::waking(book),
             bootstrap: BTreeMap::new(),
             linked: BTreeSet::new(),
-            declined: Memory::default(),
+            declined: Declined::default(),
             near: Near { machine: true, site: true },
             dials: BTreeMap::new(),
             redial_ms: config.redial_ms,
             redial_max_ms: config.redial_max_ms,
             redial_alone_ms: config.redial_alone_ms,
             book_max: config.book_max,
+            reached_max: config.book_max * 3 / 4,
             hello_ms: config.probe_ms,
         };
         config.bootstrap.iter().for_each(|address| membership.add_bootstrap(address.clone()));
-        for row in book {
-            let Ok(opened) = Signed::clone(&row.profile).open() else { continue };
-            if let Some(known) = Known::of(&opened, row.reached, row.heard_ms) {
-                membership.known.insert(row.node, known);
-            }
-        }
         membership
     }
 
@@ -111,13 +91,20 @@ impl Membership {
         self.bootstrap.entry(address).or_default().retry = Retry::default();
     }
 
-    pub(crate) fn known(&self) -> &BTreeMap<NodeId, Known> {
-        &self.known
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
     }
 
     /// Says in which networks we live.
     pub(crate) fn set_near(&mut self, near: Near) {
+        if near == self.near {
+            return;
+        }
         self.near = near;
+        // Who had no address for us may have one now.
+        for known in self.book.iter_mut().filter(|known| known.retry_at() == NEVER) {
+            known.past_mut().retry.at = Time(0);
+        }
     }
 
     pub(crate) fn near(&self) -> Near {
@@ -137,39 +124,68 @@ impl Membership {
         self.dials.len()
     }
 
+    /// Returns how many dials began less than `ms` ago: those that may still be answered soon.
+    pub(crate) fn young_dials_len(&self, ms: u64, now: Now) -> usize {
+        self.dials.values().filter(|dial| now.mono_ms < dial.since.0.saturating_add(ms)).count()
+    }
+
+    /// Says whether the very bytes are in the book.
+    pub(crate) fn has_profile(&self, signed: &Signed) -> bool {
+        self.book.get(&signed.author).is_some_and(|known| **known.signed() == *signed)
+    }
+
     /// Says whether a profile is newer than the one we have.
-    pub(crate) fn is_news(&self, opened: &Opened) -> bool {
+    pub(crate) fn is_news(&self, opened: &Opened, now: Now) -> bool {
         let author = &opened.signed.author;
-        let have = self.known.get(author).map(|known| known.created);
+        let have = self.book.get(author).and_then(Known::read).map(|(created, _)| created);
         let newer = have.is_none_or(|have| have < opened.record.created);
-        *author != self.me && newer && !self.declined.has(&opened.id)
+        *author != self.me && newer && !self.declined.has(&opened.id, now)
     }
 
     /// Takes a verified profile in, if it is news (MEMBER-2). Returns the row to write and the node
     /// that made room for it.
-    pub(crate) fn learn(&mut self, opened: &Opened, now: Now) -> Option<(BookRow, Option<NodeId>)> {
+    pub(crate) fn learn(
+        &mut self,
+        opened: &Opened,
+        random: &mut Random,
+        now: Now,
+    ) -> Option<(BookRow, Option<NodeId>)> {
         let author = opened.signed.author;
-        if !self.is_news(opened) {
+        if !self.is_news(opened, now) {
             return None;
         }
-        let mut new = Known::of(opened, None, 0)?;
+        let mut new = Known::of(opened)?;
         let mut gone = None;
-        if let Some(old) = self.known.get_mut(&author) {
-            self.declined.add(old.id, now);
-            new.heard_ms = old.heard_ms;
-            new.reached = old.reached.take().filter(|at| new.addresses.contains(at));
-            if new.addresses == old.addresses {
-                new.retry = std::mem::take(&mut old.retry);
-            }
-        } else if self.book_max <= self.known.len() {
-            gone = self.make_room(now);
+        if let Some(old) = self.book.remove(&author) {
+            self.take_over(&mut new, old, now);
+        } else if self.book_max <= self.book.len() {
+            gone = self.make_room(random, now);
             if gone.is_none() {
-                self.declined.add(opened.id, now);
+                self.declined.add(&opened.id, now);
                 return None;
             }
         }
-        self.known.insert(author, new);
-        Some((self.row(&author)?, gone))
+        let row = new.row();
+        self.book.insert(new);
+        Some((row, gone))
+    }
+
+    /// Keeps what happened to a node whose profile is replaced; new addresses are due at once.
+    fn take_over(&mut self, new: &mut Known, mut old: Known, now: Now) {
+        self.decline(&old, now);
+        let addresses = |known: &Known| known.read().map(|(_, profile)| profile.addresses);
+        let (before, after) = (addresses(&old), addresses(new).unwrap_or_default());
+        let Past { reached, heard_ms, retry } = old.take_past();
+        let reached = reached.filter(|at| after.contains(at));
+        let moved = before.is_none_or(|before| before != after);
+        let retry = if moved { Retry::default() } else { retry };
+        *new.past_mut() = Past { reached, heard_ms, retry };
+    }
+
+    fn decline(&mut self, known: &Known, now: Now) {
+        if let Ok(opened) = Signed::clone(known.signed()).open() {
+            self.declined.add(&opened.id, now);
+        }
     }
 
     /// Notes that a peer said hello. Returns the row to write.
@@ -183,32 +199,42 @@ impl Membership {
             *bootstrap = Bootstrap { node: Some(peer), ..Bootstrap::default() };
         }
         self.linked.insert(peer);
-        let known = self.known.get_mut(&peer)?;
-        known.heard_ms = now.unix_ms;
-        known.retry = Retry::default();
+        let known = self.book.get_mut(&peer)?;
+        let past = known.past_mut();
+        past.heard_ms = now.unix_ms;
+        past.retry = Retry::default();
         if let Some(address) = dialled {
-            known.reached = Some(address.clone());
+            past.reached = Some(address.clone());
         }
-        self.row(&peer)
+        Some(known.row())
     }
 
     /// Notes that a link is gone; the peer is not dialled before `wait_ms` have passed.
     pub(crate) fn unlinked(&mut self, peer: NodeId, why: &str, wait_ms: u64, now: Now) {
         self.linked.remove(&peer);
-        let retry = || Retry { failures: 0, at: now.after(wait_ms), why: Some(why.to_owned()) };
+        let retry = || Retry { failures: 0, at: now.after(wait_ms), why: Some(why.into()) };
         for bootstrap in self.bootstrap.values_mut().filter(|it| it.node == Some(peer)) {
             bootstrap.retry = retry();
         }
-        if let Some(known) = self.known.get_mut(&peer) {
-            known.heard_ms = now.unix_ms;
-            known.retry = retry();
+        if let Some(known) = self.book.get_mut(&peer) {
+            let past = known.past_mut();
+            past.heard_ms = now.unix_ms;
+            past.retry = retry();
+        }
+    }
+
+    /// Notes that a peer went without a word: it counts as one that does not answer.
+    pub(crate) fn missed(&mut self, peer: &NodeId) {
+        if let Some(known) = self.book.get_mut(peer).filter(|_| !self.linked.contains(peer)) {
+            let retry = &mut known.past_mut().retry;
+            retry.failures = retry.failures.max(1);
         }
     }
 
     /// Notes that a link ended before its peer said hello: as good as no answer.
     pub(crate) fn mute(&mut self, peer: NodeId, dialled: Option<&Address>, why: &str, now: Now) {
         let bootstrap = dialled.and_then(|address| self.bootstrap.get_mut(address));
-        let known = self.known.get_mut(&peer).map(|known| &mut known.retry);
+        let known = self.book.get_mut(&peer).map(|known| &mut known.past_mut().retry);
         for retry in bootstrap.map(|it| &mut it.retry).into_iter().chain(known) {
             let wait_ms = (self.redial_ms << retry.failures.min(20)).min(self.redial_max_ms);
             retry.failed(why, now.after(wait_ms));
@@ -219,14 +245,14 @@ impl Membership {
     /// one is no proof of that one.
     pub(crate) fn dial_answered(&mut self, address: &Address, by: NodeId, now: Now) {
         let hello = now.after(self.hello_ms);
-        if let Some(known) = self.known.get_mut(&by) {
-            known.retry.at = hello;
+        if let Some(known) = self.book.get_mut(&by) {
+            known.past_mut().retry.at = hello;
         }
-        match self.dials.remove(address) {
+        match self.dials.remove(address).map(|dial| dial.target) {
             Some(Target::Node(expected)) if expected != by => {
-                if let Some(known) = self.known.get_mut(&expected) {
-                    let wait_ms = self.redial_max_ms;
-                    known.retry.failed("another node answers there", now.after(wait_ms));
+                if let Some(known) = self.book.get_mut(&expected) {
+                    let at = now.after(self.redial_max_ms);
+                    known.past_mut().retry.failed("another node answers there", at);
                 }
             }
             Some(Target::Bootstrap) => {
@@ -262,9 +288,9 @@ impl Membership {
         now: Now,
     ) {
         let max_ms = if alone { self.redial_alone_ms } else { self.redial_max_ms };
-        let retry = match self.dials.remove(address) {
+        let retry = match self.dials.remove(address).map(|dial| dial.target) {
             Some(Target::Bootstrap) => self.bootstrap.get_mut(address).map(|it| &mut it.retry),
-            Some(Target::Node(node)) => self.known.get_mut(&node).map(|it| &mut it.retry),
+            Some(Target::Node(node)) => self.book.get_mut(&node).map(|it| &mut it.past_mut().retry),
             None => None,
         };
         if let Some(retry) = retry {
@@ -275,73 +301,119 @@ impl Membership {
 
     /// Makes everybody due soon: the last link is gone.
     pub(crate) fn hurry(&mut self, random: &mut Random, now: Now) {
-        let nodes = self.known.values_mut().map(|it| &mut it.retry);
+        let waiting = self.book.iter_mut().filter(|known| now.time() < known.retry_at());
+        let nodes = waiting.map(|known| &mut known.past_mut().retry);
         for retry in self.bootstrap.values_mut().map(|it| &mut it.retry).chain(nodes) {
             retry.at = retry.at.min(now.after(random.jitter(self.redial_ms)));
         }
     }
 
-    /// Returns the addresses to dial now: first the operator's, then at most `wanted` nodes that
-    /// failed least. At most `max` in all.
+    /// Returns the operator's addresses that are due, at most `max`.
+    pub(crate) fn due_bootstrap(&mut self, max: usize, now: Now) -> Vec<Address> {
+        let due = self
+            .bootstrap
+            .iter()
+            .filter(|(address, it)| it.retry.at <= now.time() && self.is_wanted(address, it));
+        let due: Vec<Address> = due.map(|(address, _)| address.clone()).take(max).collect();
+        due.iter().for_each(|address| self.dialled(address, Target::Bootstrap, now));
+        due
+    }
+
+    /// Returns where to dial at most `wanted` nodes that are due: in random order, those that
+    /// failed least first.
     pub(crate) fn due(
         &mut self,
         wanted: usize,
-        max: usize,
         random: &mut Random,
         now: Now,
-    ) -> Vec<Address> {
-        let time = now.time();
-        let mut due: Vec<(Address, Target)> = self
-            .bootstrap
-            .iter()
-            .filter(|(address, it)| it.retry.at <= time && self.is_wanted(address, it))
-            .map(|(address, _)| (address.clone(), Target::Bootstrap))
-            .collect();
-        let nodes: Vec<(NodeId, u32, Address)> = self
-            .dialable()
-            .filter(|(_, known, _)| known.retry.at <= time)
-            .filter(|(_, _, address)| due.iter().all(|(taken, _)| taken != *address))
-            .map(|(node, known, address)| (*node, known.retry.failures, address.clone()))
-            .collect();
-        let mut nodes = random.pick(nodes, usize::MAX);
-        nodes.sort_by_key(|(_, failures, _)| *failures);
-        let nodes = nodes.into_iter().take(wanted);
-        due.extend(nodes.map(|(node, _, address)| (address, Target::Node(node))));
-        due.truncate(max);
-        due.into_iter()
-            .map(|(address, target)| {
-                self.dials.insert(address.clone(), target);
-                address
-            })
-            .collect()
+    ) -> Vec<(NodeId, Address)> {
+        let busy = self.dialled_nodes();
+        let due = self.book.iter().filter(|known| known.retry_at() <= now.time());
+        let due = due.filter(|it| !self.linked.contains(it.node()) && !busy.contains(it.node()));
+        let due: Vec<(u32, NodeId)> = due.map(|it| (it.failures(), *it.node())).collect();
+        let mut due = random.pick(due, usize::MAX);
+        due.sort_by_key(|(failures, _)| *failures);
+        let mut found = Vec::new();
+        for (_, node) in due {
+            if wanted <= found.len() {
+                break;
+            }
+            found.extend(self.try_node(&node, now));
+        }
+        found
+    }
+
+    /// Returns where to dial a node that could be dialled though no link is wanted: one of those
+    /// proposed, or any.
+    pub(crate) fn stranger(
+        &mut self,
+        proposed: &[NodeId],
+        random: &mut Random,
+        now: Now,
+    ) -> Option<(NodeId, Address)> {
+        let is_due = |known: &&Known| known.retry_at() <= now.time();
+        let free = |node: &NodeId| {
+            !self.linked.contains(node) && self.book.get(node).as_ref().is_some_and(is_due)
+        };
+        let proposed = proposed.iter().copied().filter(free).find_map(|node| self.reserve(&node));
+        if let Some((node, address)) = proposed {
+            self.dialled(&address, Target::Node(node), now);
+            return Some((node, address));
+        }
+        self.due(1, random, now).pop()
+    }
+
+    /// Returns where to dial a node that was heard once and does not answer now, whatever its turn,
+    /// and how long ago it was heard.
+    pub(crate) fn lost(&mut self, random: &mut Random, now: Now) -> Option<(Address, u64)> {
+        let busy = self.dialled_nodes();
+        let lost = self.book.iter().filter(|it| 0 < it.failures() && 0 < it.heard_ms());
+        let lost = lost.filter(|it| !self.linked.contains(it.node()) && !busy.contains(it.node()));
+        let lost = lost.map(|it| (*it.node(), now.unix_ms.saturating_sub(it.heard_ms())));
+        let (node, ago_ms) = random.pick(lost.collect(), 1).pop()?;
+        let (_, address) = self.try_node(&node, now)?;
+        Some((address, ago_ms))
+    }
+
+    /// Makes those due soon that did not answer: one of them is back.
+    pub(crate) fn hope(&mut self, random: &mut Random, now: Now) {
+        let failed = self.book.iter_mut().filter(|it| 0 < it.failures() && it.retry_at() != NEVER);
+        for known in failed {
+            let retry = &mut known.past_mut().retry;
+            retry.at = retry.at.min(now.after(random.jitter(self.redial_ms)));
+        }
+    }
+
+    /// Says whether a node did not answer when it was dialled last.
+    pub(crate) fn is_failing(&self, node: &NodeId) -> bool {
+        self.book.get(node).is_some_and(|known| 0 < known.failures())
     }
 
     /// Returns when somebody becomes due.
-    pub(crate) fn deadline(&self, nodes_wanted: bool) -> Option<Time> {
-        let bootstrap = self.bootstrap.iter().filter(|(address, it)| self.is_wanted(address, it));
-        let bootstrap = bootstrap.map(|(_, it)| it.retry.at).min();
-        if !nodes_wanted {
-            return bootstrap;
-        }
-        self.dialable().map(|(_, known, _)| known.retry.at).chain(bootstrap).min()
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let busy = self.dialled_nodes();
+        let free = self.book.iter().filter(|known| known.retry_at() != NEVER);
+        let free = free.filter(|it| !self.linked.contains(it.node()) && !busy.contains(it.node()));
+        free.map(Known::retry_at).min()
     }
 
-    /// Returns profiles to hand to a peer: the linked first, then those heard last (MEMBER-3).
-    pub(crate) fn sample(&self, except: &NodeId, max: usize) -> Vec<Signed> {
-        let others = self.known.iter().filter(|(node, _)| *node != except);
-        let mut others: Vec<(&NodeId, &Known)> = others.collect();
-        others
-            .sort_by_key(|(node, known)| (!self.linked.contains(*node), u64::MAX - known.heard_ms));
-        others.into_iter().take(max).map(|(_, known)| Signed::clone(&known.profile)).collect()
+    /// Returns when an address of the operator's becomes due.
+    pub(crate) fn bootstrap_deadline(&self) -> Option<Time> {
+        let wanted = self.bootstrap.iter().filter(|(address, it)| self.is_wanted(address, it));
+        wanted.map(|(_, it)| it.retry.at).min()
     }
 
-    /// Returns a node that could be dialled though no link is wanted, for rotation.
-    pub(crate) fn stranger(&mut self, random: &mut Random, now: Now) -> Option<Address> {
-        let due = self.dialable().filter(|(_, known, _)| known.retry.at <= now.time());
-        let due = due.map(|(node, _, address)| (*node, address.clone())).collect();
-        let (node, address) = random.pick(due, 1).pop()?;
-        self.dials.insert(address.clone(), Target::Node(node));
-        Some(address)
+    /// Returns profiles to hand to a peer: half of linked nodes, half of any others, at random
+    /// (MEMBER-3). Where there are too few of one kind, more of the other.
+    pub(crate) fn sample(&self, except: &NodeId, max: usize, random: &mut Random) -> Vec<Signed> {
+        let linked = self.linked.iter().filter(|node| *node != except);
+        let linked: Vec<&Known> = linked.filter_map(|node| self.book.get(node)).collect();
+        let others = self.book.iter().filter(|it| !self.linked.contains(it.node()));
+        let others: Vec<&Known> = others.filter(|it| it.node() != except).collect();
+        let of_linked = linked.len().min((max / 2).max(max.saturating_sub(others.len())));
+        let mut chosen = random.pick(linked, of_linked);
+        chosen.extend(random.pick(others, max.saturating_sub(of_linked)));
+        chosen.into_iter().map(|known| Signed::clone(known.signed())).collect()
     }
 
     fn is_wanted(&self, address: &Address, bootstrap: &Bootstrap) -> bool {
@@ -350,62 +422,58 @@ impl Membership {
         !linked && !bootstrap.door && !self.dials.contains_key(address)
     }
 
-    /// Returns nodes that are not linked and have an address that is not being dialled.
-    fn dialable(&self) -> impl Iterator<Item = (&NodeId, &Known, &Address)> {
-        let unlinked = self.known.iter().filter(|(node, _)| !self.linked.contains(*node));
-        unlinked.filter_map(|(node, known)| {
-            let address = known.address(self.near)?;
-            (!self.dials.contains_key(address)).then_some((node, known, address))
-        })
+    fn dialled(&mut self, address: &Address, target: Target, now: Now) {
+        self.dials.insert(address.clone(), Dial { target, since: now.time() });
     }
 
-    fn make_room(&mut self, now: Now) -> Option<NodeId> {
-        let others = self.known.iter();
-        let others =
-            others.filter(|(node, it)| it.reached.is_none() && !self.linked.contains(*node));
-        let least = others.min_by_key(|(_, it)| (it.heard_ms, u32::MAX - it.retry.failures));
-        let gone = *least?.0;
-        let row = self.known.remove(&gone)?;
-        self.declined.add(row.id, now);
+    fn dialled_nodes(&self) -> BTreeSet<NodeId> {
+        let nodes = self.dials.values().filter_map(|dial| match dial.target {
+            Target::Node(node) => Some(node),
+            Target::Bootstrap => None,
+        });
+        nodes.collect()
+    }
+
+    /// Finds an address of a node that nobody dials yet.
+    fn reserve(&self, node: &NodeId) -> Option<(NodeId, Address)> {
+        let address = self.book.get(node)?.address(self.near)?;
+        (!self.dials.contains_key(&address)).then_some((*node, address))
+    }
+
+    fn try_node(&mut self, node: &NodeId, now: Now) -> Option<(NodeId, Address)> {
+        if let Some((node, address)) = self.reserve(node) {
+            self.dialled(&address, Target::Node(node), now);
+            return Some((node, address));
+        }
+        let (near, redial_ms) = (self.near, self.redial_ms);
+        let known = self.book.get_mut(node)?;
+        // Without an address it has to come to us; or a dial of another node there is under way.
+        let at = known.address(near).map_or(NEVER, |_| now.after(redial_ms));
+        known.past_mut().retry.at = at;
+        None
+    }
+
+    fn make_room(&mut self, random: &mut Random, now: Now) -> Option<NodeId> {
+        let free = || self.book.iter().filter(|it| !self.linked.contains(it.node()));
+        let strangers = || free().filter(|it| it.reached().is_none());
+        let never_heard = || strangers().filter(|it| it.heard_ms() == 0);
+        let of = |known: &Known| *known.node();
+        let reached_len = self.book.iter().filter(|it| it.reached().is_some()).count();
+        let reached = free().filter(|it| self.reached_max < reached_len && it.reached().is_some());
+        let reached = reached.min_by_key(|it| it.heard_ms()).map(of);
+        let failed = never_heard().filter(|it| FAILED_OFTEN <= it.failures());
+        let failed = failed.max_by_key(|it| it.failures()).map(of);
+        let any = random.pick(never_heard().map(of).collect(), 1).pop();
+        let oldest = strangers().min_by_key(|it| it.heard_ms()).map(of);
+        let gone = reached.or(failed).or(any).or(oldest)?;
+        let row = self.book.remove(&gone)?;
+        self.decline(&row, now);
         Some(gone)
-    }
-
-    fn row(&self, node: &NodeId) -> Option<BookRow> {
-        let known = self.known.get(node)?;
-        let (profile, reached) = (Arc::clone(&known.profile), known.reached.clone());
-        Some(BookRow { node: *node, profile, reached, heard_ms: known.heard_ms })
-    }
-}
-
-impl Known {
-    fn of(opened: &Opened, reached: Option<Address>, heard_ms: u64) -> Option<Self> {
-        let Content::Profile(profile) = &opened.record.content else { return None };
-        Some(Self {
-            profile: Arc::new(opened.signed.clone()),
-            id: opened.id,
-            created: opened.record.created,
-            agent: profile.agent.clone(),
-            addresses: profile.addresses.clone(),
-            reaches: profile.addresses.iter().map(reach).collect(),
-            reached,
-            heard_ms,
-            retry: Retry::default(),
-        })
-    }
-
-    /// Returns the address to try: where we last reached it, then all in turn. What a profile says
-    /// of private networks is tried only by those who live there.
-    pub(crate) fn address(&self, near: Near) -> Option<&Address> {
-        let told = self.addresses.iter().zip(&self.reaches);
-        let told = told.filter(|(_, reach)| near.may_dial(**reach)).map(|(address, _)| address);
-        let count = told.clone().count() + usize::from(self.reached.is_some());
-        let turn = usize::try_from(self.retry.failures).unwrap_or(usize::MAX);
-        self.reached.iter().chain(told).nth(turn.checked_rem(count)?)
     }
 }
 
 impl Near {
-    fn may_dial(self, reach: Reach) -> bool {
+    pub(crate) fn may_dial(self, reach: Reach) -> bool {
         match reach {
             Reach::Internet => true,
             Reach::Machine => self.machine,
@@ -414,10 +482,5 @@ impl Near {
     }
 }
 
-impl Retry {
-    fn failed(&mut self, why: &str, at: Time) {
-        self.failures = self.failures.saturating_add(1);
-        self.at = at;
-        self.why = Some(why.to_owned());
-    }
-}
+/// Who failed so often and was never heard makes room first.
+const FAILED_OFTEN: u32 = 3;

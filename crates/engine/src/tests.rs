@@ -1,13 +1,18 @@
 //! What one node does, told as sentences. Worlds of many nodes are in the `sim` room.
 
 mod alerts;
+mod book;
 mod broadcast;
+mod circle;
 mod doors;
 mod hostile;
 mod intake;
 mod lab;
 mod links;
 mod membership;
+mod mix;
+mod probes;
 mod reconcile;
+mod redial;
 mod sets;
 mod walks;

@@ -377,6 +377,7 @@ fn settings(directory: &Path, bootstrap: Option<String>, many: bool) -> anyhow::
     flags.extend(bootstrap.map(|url| flag("peers.bootstrap", &url)));
     if many {
         flags.push(flag("limits.links_target", LINKS_TARGET_OF_MANY));
+        flags.push(flag("limits.candidates", CANDIDATES_OF_MANY));
     }
     // The demo is the same on every machine: no variable of this one changes it.
     Ok(Settings::load(directory, None, std::iter::empty(), flags)?)
@@ -387,11 +388,13 @@ const COLLECTION: &str = "demo";
 /// The collection that [`Lab::import`] writes to.
 const IMPORTED: &str = "airports";
 /// Links that everybody must have before a network of more nodes counts as discovered.
-const LINKS_WANTED: usize = 4;
+const LINKS_WANTED: usize = 3;
 /// Both ends of every link are in this process, and many systems allow it 1,024 open files.
 const FULL_LINKS_NODES_MAX: usize = 20;
 /// Links that a node of more tries to have.
 const LINKS_TARGET_OF_MANY: &str = "4";
+/// Nodes it dials to find the nearest: in one process all are alike.
+const CANDIDATES_OF_MANY: &str = "2";
 /// Sights that wait to be written down; observers wait beyond.
 const SIGHTS_MAX: usize = 100_000;
 /// Longest wait before looking again.

@@ -1,12 +1,13 @@
 //! Links come and go: hello, who stays when two nodes dialled each other, peer exchange.
 
-use wire::{Address, Frame, Goodbye, Hello, Peers, Reason, Signed, TreeId, limits};
+use wire::{Address, Frame, Goodbye, Hello, Reason, limits};
 
+use super::probe::Kind;
 use super::{Engine, profile_of};
-use crate::intake::{Arrival, Source, Spread};
+use crate::intake::Spread;
 use crate::links::Greeting;
 use crate::membership::Near;
-use crate::outbox::{When, into_frames};
+use crate::outbox::When;
 use crate::reach::{Reach, reach, reach_of};
 use crate::{Connected, Direction, Effect, Event, LinkId, Now};
 
@@ -120,11 +121,17 @@ impl Engine {
     /// Lets a link stand for its peer, in the place of the one that did.
     fn welcome(&mut self, id: LinkId, hello: Hello, other: Option<LinkId>, now: Now) {
         let Hello { session, agent, profile, summary, ids_key, .. } = hello;
-        self.links.greet(id, Greeting { session, agent, ids_key });
+        self.links.greet(id, Greeting { session, agent, ids_key }, now.time());
         self.link_up(id);
-        let Some(link) = self.links.get(id) else { return };
+        let ping_at = now.after(self.random.jitter(self.config.heartbeat_ms));
+        let Some(link) = self.links.get_mut(id) else { return };
+        // The hello was a report.
+        link.ping_at = ping_at;
         let (peer, direction, dialled) = (link.peer, link.direction, link.dialled.clone());
         let skew_ms = link.skew_ms.unwrap_or(0);
+        if self.membership.is_failing(&peer) {
+            self.membership.hope(&mut self.random, now);
+        }
         if let Some(row) = self.membership.linked(peer, dialled.as_ref(), now) {
             self.outbox.batch().book.push(row);
         }
@@ -136,9 +143,12 @@ impl Engine {
         if limits::CLOCK_AHEAD_MS_MAX < skew_ms.unsigned_abs() {
             self.outbox.now(Effect::Report(Event::ClockSkew(peer, skew_ms)));
         }
-        self.arrive_profile(id, profile, Spread::Push, now);
-        self.hand_out_peers(id);
+        let spread = if self.is_small_world() { Spread::Push } else { Spread::Quiet };
+        self.arrive_profile(id, profile, spread, now);
+        self.ask_if_hungry(id);
         self.summary_heard(id, summary, now);
+        self.scouted(now);
+        self.send_ping(id, Kind::Short, now);
     }
 
     /// Inbound links leave room for those we choose ourselves, so that nobody can take all places.
@@ -166,7 +176,12 @@ impl Engine {
 
     pub(super) fn disconnected(&mut self, id: LinkId, why: &str, now: Now) {
         let wait_ms = self.random.jitter(self.config.redial_ms);
+        let peer = self.links.get(id).map(|link| link.peer);
         self.link_gone(id, why, wait_ms, now);
+        if let Some(peer) = peer {
+            self.membership.missed(&peer);
+            self.alarm(now);
+        }
     }
 
     pub(super) fn goodbye(&mut self, id: LinkId, goodbye: Goodbye, now: Now) {
@@ -199,8 +214,12 @@ impl Engine {
         }
         self.membership.unlinked(link.peer, why, wait_ms, now);
         self.outbox.now(Effect::Report(Event::LinkDown(link.peer, why.to_owned())));
+        if self.is_cut_off() {
+            self.scout();
+        }
         if self.links.greeted_len() == 0 {
             self.membership.hurry(&mut self.random, now);
+            self.mix.starve();
         }
     }
 
@@ -209,34 +228,6 @@ impl Engine {
         self.membership.dial_failed(address, why, alone, &mut self.random, now);
         self.doors.failed(address, why, now);
         self.outbox.now(Effect::Report(Event::DialFailed(address.clone(), why.to_owned())));
-    }
-
-    pub(super) fn peers(&mut self, id: LinkId, profiles: Vec<Signed>, now: Now) {
-        for profile in profiles {
-            self.arrive_profile(id, profile, Spread::Quiet, now);
-        }
-    }
-
-    pub(super) fn hand_out_peers(&mut self, id: LinkId) {
-        let Some(link) = self.links.get(id) else { return };
-        let profiles = self.membership.sample(&link.peer, limits::PEERS_MAX);
-        for frame in into_frames(profiles, Signed::size, into_peers) {
-            self.outbox.send(id, &frame);
-        }
-    }
-
-    fn arrive_profile(&mut self, id: LinkId, profile: Signed, spread: Spread, now: Now) {
-        match profile.open() {
-            Ok(opened) => {
-                let source = Source::Link(id);
-                let (ttl, hops) = (self.config.ttl, 0);
-                self.arrive(
-                    Arrival { opened, ttl, hops, spread, source, tree: TreeId::default() },
-                    now,
-                );
-            }
-            Err(error) => self.fault(id, &format!("sent no profile: {error}"), now),
-        }
     }
 
     /// Where a link reached us, peers beside that one can reach us too (MEMBER-7).
@@ -274,10 +265,6 @@ impl Engine {
 pub(super) fn difference(theirs_ms: u64, ours_ms: u64) -> i64 {
     let wide = i128::from(theirs_ms) - i128::from(ours_ms);
     i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX })
-}
-
-fn into_peers(profiles: Vec<Signed>) -> Frame {
-    Frame::Peers(Peers { profiles, answer_wanted: false })
 }
 
 const DUPLICATE: &str = "another link to the same node stays";

@@ -3,7 +3,7 @@
 use wire::{Carried, Class, Content, NodeId, Opened, Record, RecordId, Refusal, TreeId, limits};
 
 use super::Engine;
-use crate::intake::{Arrival, Joined, Pending, Source, Spread};
+use crate::intake::{Arrival, Joined, Pending, Source};
 use crate::outbox::{Parcel, When};
 use crate::sets::{Place, Standing};
 use crate::{Accepted, DoorAnswer, Effect, Event, Now};
@@ -45,8 +45,7 @@ impl Engine {
         let place = Place::of(&id, &author, record);
         let standing = match &place {
             Some(place) => self.sets.standing(place, &arrival.opened),
-            None if self.membership.is_news(&arrival.opened) => Standing::New,
-            None => Standing::Held,
+            None => self.profile_standing(&arrival, now),
         };
         match standing {
             Standing::New => {}
@@ -103,10 +102,7 @@ impl Engine {
         let standing = place.as_ref().map(|place| self.sets.standing(place, &opened));
         let doors = sources.iter().copied().filter(|it| matches!(it, Source::Door(_)));
         match standing {
-            None => {
-                let goes_on = self.learn(&opened, now) && spread == Spread::Push && 0 < ttl;
-                goes_on.then(|| self.pass_on(carried, &sources))
-            }
+            None => self.meet(&opened, carried, spread, &sources, now),
             Some(Standing::New) => {
                 let answers = [DoorAnswer::Accepted].into_iter();
                 let answers = answers.chain(std::iter::repeat(DoorAnswer::Duplicate));
@@ -161,10 +157,12 @@ impl Engine {
     }
 
     /// Takes a profile into the book. Says whether it is worth passing on.
-    fn learn(&mut self, opened: &Opened, now: Now) -> bool {
+    pub(super) fn learn(&mut self, opened: &Opened, now: Now) -> bool {
         let author = opened.signed.author;
-        let is_new = !self.membership.known().contains_key(&author);
-        let Some((mut row, gone)) = self.membership.learn(opened, now) else { return false };
+        let is_new = !self.membership.book().has(&author);
+        let Some((mut row, gone)) = self.membership.learn(opened, &mut self.random, now) else {
+            return false;
+        };
         self.counters.discovered += u64::from(is_new);
         if let Some(link) = self.links.of(&author).and_then(|id| self.links.get(id)) {
             // Its hello came before its profile was checked.
@@ -178,7 +176,7 @@ impl Engine {
     }
 
     /// Passes a profile on to random links that did not send it; it has one hop less.
-    fn pass_on(&mut self, carried: Carried, sources: &[Source]) -> Parcel {
+    pub(super) fn pass_on(&mut self, carried: Carried, sources: &[Source]) -> Parcel {
         let links = self.links.greeted_ids();
         let others = links.into_iter().filter(|id| !sources.contains(&Source::Link(*id)));
         let mut chosen = self.random.pick(others.collect(), self.config.fanout);

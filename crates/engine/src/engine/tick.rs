@@ -1,10 +1,9 @@
 //! What is due: probes, dials, rotation, comparisons, expiry.
 
-use wire::{Frame, Ping, Pong, Reason, Report};
+use wire::Frame;
 
 use super::Engine;
-use super::greet::difference;
-use crate::{Direction, Effect, Event, LinkId, Now, Time};
+use crate::{Effect, Now, Time};
 
 impl Engine {
     /// Returns when [`crate::Input::Tick`] is due, on the monotonic clock.
@@ -17,17 +16,18 @@ impl Engine {
         if self.stopping {
             return None;
         }
-        let open = 0 < self.dials_open();
-        let dials = self.membership.deadline(0 < self.links_short()).filter(|_| open);
         let fetching = self.fetching.as_ref().map(|it| Time(it.heard.0 + FETCH_MS));
         let waits = [
-            (self.links.all().map(|(id, _)| self.probe_deadline(id)).min(), "a probe"),
-            (dials, "a dial"),
+            (self.probe_deadline(), "a probe"),
+            (self.dial_deadline(), "a dial"),
             (self.doors.deadline(), "a door check"),
             (self.mend_deadline(), "an announcement or a missing record"),
+            (self.circle.deadline(), "the choice of links"),
+            (Some(self.mix.deadline()), "a shuffle"),
             (self.tell_deadline(), "a comparison"),
             (fetching, "a bulk transfer"),
             (Some(self.clocks.rotate_at), "rotation"),
+            (Some(self.clocks.lost_at), "a lost node"),
             (Some(self.clocks.sweep_at), "a sweep"),
             (Some(self.clocks.announce_at), "a word to the doors"),
             (Some(self.clocks.peers_wanted_at), "asking for peers"),
@@ -40,7 +40,8 @@ impl Engine {
             return;
         }
         self.probe(now);
-        self.dial(now);
+        self.turn_circle(now);
+        self.shuffle(now);
         self.check_doors(now);
         self.mend(now);
         self.give_up_fetching(now);
@@ -63,124 +64,65 @@ impl Engine {
             self.clocks.peers_wanted_at = now.after(self.random.jitter(self.config.heartbeat_ms));
             self.ask_for_peers();
         }
-    }
-
-    pub(super) fn ping(&mut self, id: LinkId, ping: &Ping, now: Now) {
-        let summary = self.sets.summary();
-        let report = ping.report.map(|_| Report { time_ms: now.unix_ms, summary });
-        self.outbox.send(id, &Frame::Pong(Pong { nonce: ping.nonce, report }));
-        let Some(theirs) = ping.report else { return };
-        if let Some(link) = self.links.get_mut(id) {
-            link.skew_ms = Some(difference(theirs.time_ms, now.unix_ms));
-            link.told = Some(summary);
-        }
-        self.summary_heard(id, theirs.summary, now);
-    }
-
-    pub(super) fn pong(&mut self, id: LinkId, pong: &Pong, now: Now) {
-        let Some(link) = self.links.get_mut(id) else { return };
-        let Some((_, asked)) = link.probe.take_if(|(nonce, _)| *nonce == pong.nonce) else {
-            return;
-        };
-        let rtt_ms = now.mono_ms.saturating_sub(asked.0);
-        link.rtt_ms = Some(rtt_ms);
-        let Some(theirs) = pong.report else { return };
-        let middle_ms = now.unix_ms.saturating_sub(rtt_ms / 2);
-        link.skew_ms = Some(difference(theirs.time_ms, middle_ms));
-        self.summary_heard(id, theirs.summary, now);
-    }
-
-    /// Asks silent peers for a sign of life; first they are suspect, then they are gone (MEMBER-6).
-    fn probe(&mut self, now: Now) {
-        let all = self.links.all().map(|(id, _)| id);
-        let due: Vec<LinkId> = all.filter(|id| self.probe_deadline(*id) <= now.time()).collect();
-        for id in due {
-            let Some(link) = self.links.get(id) else { continue };
-            let (suspect, peer) = (link.suspect, link.peer);
-            if link.greeting.is_none() || suspect {
-                self.hang_up(id, Reason::Silent, "no answer", self.config.redial_ms, now);
-                continue;
-            }
-            if link.probe.is_some() {
-                // Anything heard since is as good as the answer that got lost.
-                let silent = link.probe.is_some_and(|(_, asked)| link.heard <= asked);
-                if let Some(link) = self.links.get_mut(id) {
-                    link.suspect = silent;
-                }
-                if silent {
-                    self.outbox.now(Effect::Report(Event::Suspect(peer)));
-                }
-            }
-            self.send_ping(id, now);
+        self.dial(now);
+        if due(self.clocks.lost_at) {
+            self.try_lost(now);
         }
     }
 
-    fn send_ping(&mut self, id: LinkId, now: Now) {
-        let (nonce, summary) = (self.random.nonce(), self.sets.summary());
-        let ping_at = now.after(self.random.jitter(self.config.heartbeat_ms));
-        let Some(link) = self.links.get_mut(id) else { return };
-        link.probe = Some((nonce, now.time()));
-        link.ping_at = ping_at;
-        link.told = Some(summary);
-        let report = Report { time_ms: now.unix_ms, summary };
-        self.outbox.send(id, &Frame::Ping(Ping { nonce, report: Some(report) }));
-    }
-
-    fn probe_deadline(&self, id: LinkId) -> Time {
-        let Some(link) = self.links.get(id) else { return Time(u64::MAX) };
-        let patience = |since: Time| Time(since.0.saturating_add(self.config.probe_ms));
-        match (&link.greeting, link.probe) {
-            (None, _) => patience(link.opened),
-            (Some(_), Some((_, asked))) => patience(asked),
-            (Some(_), None) => link.ping_at,
-        }
-    }
-
+    /// Dials the operator's addresses when they are due, and nodes in rounds: many at once while
+    /// hardly a link is left, without waiting for those that do not answer (MEMBER-11).
     fn dial(&mut self, now: Now) {
-        let (wanted, open) = (self.links_short(), self.dials_open());
-        for address in self.membership.due(wanted, open, &mut self.random, now) {
+        for address in self.membership.due_bootstrap(self.dials_open(), now) {
+            self.outbox.now(Effect::Dial(address));
+        }
+        let short = self.links_short();
+        if short == 0 || now.time() < self.clocks.dial_at {
+            return;
+        }
+        self.clocks.dial_at = now.after(self.config.redial_round_ms);
+        let wanted = if self.is_cut_off() {
+            self.config.redial_burst.min(self.config.links_target)
+        } else {
+            short.saturating_sub(self.membership.young_dials_len(YOUNG_MS, now))
+        };
+        let wanted = wanted.min(self.dials_open());
+        for (_, address) in self.membership.due(wanted, &mut self.random, now) {
             self.outbox.now(Effect::Dial(address));
         }
     }
 
-    /// How many more links to known nodes we want to open.
-    fn links_short(&self) -> usize {
-        let (target, dials) = (self.config.links_target, self.membership.dials_len());
-        let short = target.saturating_sub(self.links.greeted_len() + dials);
-        // At least half are of our own choosing.
-        short.max((target / 2).saturating_sub(self.links.outbound_len() + dials))
-    }
-
-    fn dials_open(&self) -> usize {
-        self.config.dials_max.saturating_sub(self.membership.dials_len())
-    }
-
-    /// Gives one link to somebody else now and then, so that healed partitions meet; and closes
-    /// some where there are more than we want, so that no node becomes a hub.
-    fn rotate(&mut self, now: Now) {
-        let target = self.config.links_target;
-        if self.links.greeted_len() < target {
-            return;
-        }
+    /// Tries one of those that were here once, even with all links up: a healed partition is seen
+    /// within seconds by somebody, and the longer they are gone the rarer (MEMBER-11).
+    fn try_lost(&mut self, now: Now) {
+        let (first_ms, most_ms) = (self.config.lost_ms, self.config.lost_ms.saturating_mul(12));
+        let mut wait_ms = first_ms;
         if 0 < self.dials_open()
-            && let Some(address) = self.membership.stranger(&mut self.random, now)
+            && let Some((address, ago_ms)) = self.membership.lost(&mut self.random, now)
         {
             self.outbox.now(Effect::Dial(address));
+            wait_ms = (ago_ms / 10).clamp(first_ms, most_ms);
         }
-        // Those that others chose go first, whatever they say of themselves.
-        let excess = self.links.greeted_len().saturating_sub(target).div_ceil(4);
-        let of = |wanted: Direction| {
-            let links = self.links.greeted().filter(|(_, link)| link.direction == wanted);
-            links.map(|(id, _)| id).collect::<Vec<LinkId>>()
-        };
-        let (inbound, outbound) = (of(Direction::Inbound), of(Direction::Outbound));
-        let more = excess.saturating_sub(inbound.len());
-        let mut gone = self.random.pick(inbound, excess);
-        gone.extend(self.random.pick(outbound, more));
-        for id in gone {
-            let wait_ms = self.config.rotate_ms;
-            self.hang_up(id, Reason::Rotated, "the place goes to another peer", wait_ms, now);
+        self.clocks.lost_at = now.after(self.random.jitter(wait_ms));
+    }
+
+    fn dial_deadline(&self) -> Option<Time> {
+        if self.dials_open() == 0 {
+            return None;
         }
+        let nodes = if 0 < self.links_short() { self.membership.deadline() } else { None };
+        let nodes = nodes.map(|at| at.max(self.clocks.dial_at));
+        nodes.into_iter().chain(self.membership.bootstrap_deadline()).min()
+    }
+
+    /// Says whether hardly a link is left.
+    pub(super) fn is_cut_off(&self) -> bool {
+        let min = self.config.links_live_min.min(self.config.links_target / 2);
+        self.links.live_len() < min
+    }
+
+    pub(super) fn dials_open(&self) -> usize {
+        self.config.dials_max.saturating_sub(self.membership.dials_len())
     }
 
     fn check_doors(&mut self, now: Now) {
@@ -221,6 +163,8 @@ impl Engine {
 
 /// A bulk transfer that brings nothing for so long is given to somebody else.
 const FETCH_MS: u64 = 5_000;
+/// A dial that began longer ago is not counted on any more.
+const YOUNG_MS: u64 = 1_000;
 /// How often old things are thrown away.
 const SWEEP_MS: u64 = 10_000;
 /// Messages dropped at once; the rest follows a moment later.

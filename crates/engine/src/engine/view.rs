@@ -6,7 +6,7 @@ use merkle::Prefix;
 use wire::{Address, Class, Content, NodeId, RecordId, Set};
 
 use super::Engine;
-use crate::membership::Known;
+use crate::book::Known;
 use crate::{Config, Now, PeerState, PeerStatus, Status};
 
 impl Engine {
@@ -52,7 +52,7 @@ impl Engine {
             messages: ours.messages,
             links: self.links.greeted_len(),
             agreeing: agreeing.count(),
-            known: self.membership.known().len() + self.unanswered().count(),
+            known: self.membership.book().len() + self.unanswered().count(),
             doors: self.doors.healthy_len(),
             clock_skew_ms: self.links.skew_ms(),
             pending: self.intake.len(),
@@ -62,11 +62,11 @@ impl Engine {
 
     /// Returns everybody we know of: nodes, addresses nobody answered at yet, design-A nodes.
     pub fn peer_list(&self, now: Now) -> Vec<PeerStatus> {
-        let known = self.membership.known();
+        let book = self.membership.book();
         let mut peers: Vec<PeerStatus> =
-            known.iter().map(|(node, known)| self.node_status(*node, known, now)).collect();
+            book.iter().map(|known| self.node_status(known, now)).collect();
         // A link whose profile is still being checked.
-        let unknown = self.links.greeted().filter(|(_, link)| !known.contains_key(&link.peer));
+        let unknown = self.links.greeted().filter(|(_, link)| !book.has(&link.peer));
         let unknown: Vec<NodeId> = unknown.map(|(_, link)| link.peer).collect();
         peers.extend(
             unknown.into_iter().map(|node| self.link_status(node, PeerStatus::empty(), now)),
@@ -80,7 +80,7 @@ impl Engine {
             } else {
                 PeerState::Known
             },
-            why: retry.why.clone(),
+            why: retry.why.as_deref().map(str::to_owned),
             next_dial_ms: Some(retry.at.0.saturating_sub(now.mono_ms)),
             ..PeerStatus::empty()
         }));
@@ -105,42 +105,44 @@ impl Engine {
     }
 
     /// Operator's addresses at which no known node answered.
-    fn unanswered(&self) -> impl Iterator<Item = (&Address, &crate::membership::Retry)> {
+    fn unanswered(&self) -> impl Iterator<Item = (&Address, &crate::book::Retry)> {
         let mut taken: BTreeSet<&Address> = self.doors.all().keys().collect();
-        taken.extend(self.membership.known().values().flat_map(|known| &known.reached));
+        taken.extend(self.membership.book().iter().filter_map(Known::reached));
         let open = self.membership.bootstrap().iter();
         open.filter(move |(address, it)| {
-            let known = it
-                .node
-                .is_some_and(|node| node == self.me || self.membership.known().contains_key(&node));
+            let known =
+                it.node.is_some_and(|node| node == self.me || self.membership.book().has(&node));
             !known && !taken.contains(address)
         })
         .map(|(address, it)| (address, &it.retry))
     }
 
-    fn node_status(&self, node: NodeId, known: &Known, now: Now) -> PeerStatus {
+    fn node_status(&self, known: &Known, now: Now) -> PeerStatus {
         let address = known.address(self.membership.near());
-        let dialling = address.is_some_and(|it| self.membership.is_dialling(it));
-        let state = match (dialling, known.retry.failures) {
+        let dialling = address.as_ref().is_some_and(|it| self.membership.is_dialling(it));
+        let profile = known.read().map(|(_, profile)| profile);
+        let (addresses, agent) = profile.map(|it| (it.addresses, it.agent)).unwrap_or_default();
+        let state = match (dialling, known.failures()) {
             (true, _) => PeerState::Connecting,
             (false, 0) => PeerState::Known,
             (false, _) => PeerState::Unreachable,
         };
-        let next_dial_ms = address.map(|_| known.retry.at.0.saturating_sub(now.mono_ms));
-        let why = match &known.retry.why {
+        let at = known.retry_at().0;
+        let next_dial_ms = address.as_ref().map(|_| at.saturating_sub(now.mono_ms));
+        let why = match known.past().and_then(|past| past.retry.why.as_deref()) {
             None if address.is_none() => Some("has no address: it dials us".to_owned()),
-            why => why.clone(),
+            why => why.map(str::to_owned),
         };
         let status = PeerStatus {
-            addresses: known.addresses.clone(),
+            addresses,
             state,
-            heard_ms: known.heard_ms,
-            agent: known.agent.clone(),
+            heard_ms: known.heard_ms(),
+            agent,
             why,
             next_dial_ms,
             ..PeerStatus::empty()
         };
-        self.link_status(node, status, now)
+        self.link_status(*known.node(), status, now)
     }
 
     fn link_status(&self, node: NodeId, status: PeerStatus, now: Now) -> PeerStatus {
@@ -149,7 +151,7 @@ impl Engine {
             return status;
         };
         PeerStatus {
-            state: if link.suspect { PeerState::Suspect } else { PeerState::Connected },
+            state: if link.is_suspect() { PeerState::Suspect } else { PeerState::Connected },
             direction: Some(link.direction),
             heard_ms: now.unix_ms.saturating_sub(now.mono_ms.saturating_sub(link.heard.0)),
             rtt_ms: link.rtt_ms,

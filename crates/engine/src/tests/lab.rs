@@ -10,8 +10,8 @@ use wire::{
 };
 
 use crate::{
-    Batch, Config, Connected, Direction, DoorAnswer, Effect, Engine, Event, Input, LinkId, Now,
-    Snapshot, TicketId,
+    Batch, BookRow, Config, Connected, Direction, DoorAnswer, Effect, Engine, Event, Input, LinkId,
+    Now, Snapshot, TicketId,
 };
 
 pub(super) const NETWORK: NetworkId = wire::Digest([9; 32]);
@@ -26,8 +26,39 @@ pub(super) struct Lab {
     pub(super) verifies: bool,
     /// Whether the store answers at once.
     pub(super) loads: bool,
+    /// Whether the puppets answer pings, at once.
+    pub(super) answers: bool,
     kept: BTreeMap<RecordId, Signed>,
     links: u64,
+}
+
+/// One of many keys that somebody else holds.
+pub(super) fn crowd(number: u32) -> Identity {
+    let mut seed = [7; 32];
+    seed[..4].copy_from_slice(&number.to_be_bytes());
+    Identity::from_seed(seed)
+}
+
+/// Where one of the crowd listens.
+pub(super) fn door_of(number: u32) -> String {
+    format!("http://77.{}.{}.9:80", number / 256, number % 256)
+}
+
+/// Who of the crowd listens there.
+pub(super) fn number_at(url: &str) -> u32 {
+    let octets: Vec<u32> = url[7..].split(['.', ':']).filter_map(|it| it.parse().ok()).collect();
+    octets[1] * 256 + octets[2]
+}
+
+/// A book of some of the crowd; who was heard, and who was reached.
+pub(super) fn crowded(numbers: std::ops::Range<u32>, heard_ms: u64, reached: bool) -> Vec<BookRow> {
+    let row = |number: u32| BookRow {
+        node: crowd(number).id(),
+        profile: profile(&crowd(number), START_MS - 1_000, &[&door_of(number)]).into(),
+        reached: reached.then(|| door_of(number).parse().unwrap()),
+        heard_ms,
+    };
+    numbers.map(row).collect()
 }
 
 /// A key somebody else holds.
@@ -56,7 +87,7 @@ impl Lab {
         let now = Now { mono_ms: 1_000, unix_ms: START_MS };
         let engine = Engine::new(config, me(), kept, [3; 32], now);
         let (effects, kept) = (Vec::new(), BTreeMap::new());
-        Self { engine, now, effects, verifies: true, loads: true, kept, links: 0 }
+        Self { engine, now, effects, verifies: true, loads: true, answers: true, kept, links: 0 }
     }
 
     /// Feeds one input, plays store and verifier, and returns what that caused.
@@ -77,6 +108,9 @@ impl Lab {
                         queue.push(Input::Loaded(*ticket, records));
                     }
                     Effect::Persist(batch) => self.keep(batch),
+                    Effect::Send(link, _, bytes) if self.answers => {
+                        queue.extend(pong(*link, bytes));
+                    }
                     _ => {}
                 }
             }
@@ -126,6 +160,27 @@ impl Lab {
         link
     }
 
+    /// Lets a dial of one of the crowd succeed; both say hello.
+    pub(super) fn answer_dial(&mut self, url: &str) -> (LinkId, Vec<Effect>) {
+        let peer = crowd(number_at(url));
+        self.links += 1;
+        let link = LinkId(self.links);
+        let ip = |last| IpAddr::V4(Ipv4Addr::new(77, 0, 0, last));
+        let connected = Connected {
+            link,
+            peer: peer.id(),
+            direction: Direction::Outbound,
+            dialled: Some(url.parse().unwrap()),
+            remote_ip: ip(2),
+            local_ip: ip(1),
+        };
+        let mut effects = self.input(Input::Connected(connected));
+        let mut hello = self.hello_of(&peer, 1);
+        hello.profile = profile(&peer, START_MS - 1_000, &[url]);
+        effects.extend(self.say(link, &Frame::Hello(Box::new(hello))));
+        (link, effects)
+    }
+
     pub(super) fn hello_of(&self, peer: &Identity, session: u64) -> Hello {
         Hello {
             version: wire::PROTOCOL_VERSION,
@@ -166,6 +221,13 @@ impl Lab {
     pub(super) fn messages(&self) -> u64 {
         self.engine.status().messages.count
     }
+}
+
+/// What a peer answers that is there and says nothing else.
+fn pong(link: LinkId, bytes: &Bytes) -> Option<Input> {
+    let Ok(Frame::Ping(ping)) = Frame::decode(bytes) else { return None };
+    let pong = Frame::Pong(wire::Pong { nonce: ping.nonce, report: None });
+    Some(Input::Frame(link, Bytes::from(pong.encode())))
 }
 
 /// What a store answers.
