@@ -103,6 +103,7 @@ impl Settings {
             settle_ms: number("gossip.settle_ms"),
             settle_max_ms: number("gossip.settle_max_ms"),
             compare_ms: number("gossip.compare_ms"),
+            guard_ms: number("gossip.guard_ms"),
             redial_ms: number("gossip.redial_ms"),
             redial_max_ms: number("gossip.redial_max_ms"),
             redial_alone_ms: number("gossip.redial_alone_ms"),

@@ -103,14 +103,17 @@ pub struct Config {
     /// How often one node that was heard once and does not answer is tried beside its turn (default
     /// 5,000 ms; a tenth of the time it is gone, up to 60 s): healed partitions meet within seconds.
     pub lost_ms: u64,
-    /// Quiet time after a change before sets are compared (default 250 ms): records in flight
-    /// would look missing.
+    /// Quiet time after a change before the operator is told the new root (default 250 ms).
     pub settle_ms: u64,
-    /// Longest delay of a comparison while changes go on (default 1,000 ms).
+    /// Longest delay of that while changes go on (default 1,000 ms).
     pub settle_max_ms: u64,
-    /// First wait before asking again a peer whose sets still differ (default 1,000 ms); it
-    /// doubles up to the heartbeat while nothing comes of it.
+    /// While something changes, one neighbour is compared with in so long (default 1,000 ms). One
+    /// that still differs is asked again after twice as long each time, up to the heartbeat.
     pub compare_ms: u64,
+    /// Age at which a record takes part in comparisons (default 2,000 ms): longer than a broadcast
+    /// takes, clocks that are off by a second included. What is younger would look missing and be
+    /// sent twice.
+    pub guard_ms: u64,
     /// How often one link is given to another known node (default 120,000 ms), so that healed
     /// partitions meet.
     pub rotate_ms: u64,
@@ -189,6 +192,7 @@ impl Config {
             settle_ms: 250,
             settle_max_ms: 1_000,
             compare_ms: 1_000,
+            guard_ms: 2_000,
             rotate_ms: 120_000,
             body_bytes_max: wire::limits::BODY_BYTES_MAX,
             message_life_ms_max: wire::limits::MESSAGE_LIFE_MS_MAX,

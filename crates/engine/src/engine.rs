@@ -1,8 +1,9 @@
 //! The switchboard: the only place where one part's answer becomes another part's question.
 //!
 //! The parts are files of their own and do not know each other. Below: `greet` (links come and
-//! go), `records` (what enters), `broadcast` (where it goes), `compare` (neighbours find what one lacks),
-//! `lattice` (design-A nodes), `tick` (what is due), `view` (what the operator sees).
+//! go), `records` (what enters), `broadcast` (where it goes), `agree` (neighbours tell each other how
+//! their sets look), `compare` (they find what one lacks), `lattice` (design-A nodes), `tick` (what is
+//! due), `view` (what the operator sees).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -24,9 +25,11 @@ use crate::missing::Missing;
 use crate::outbox::Outbox;
 use crate::random::Random;
 use crate::recents::{Recent, Recents};
+use crate::rounds::Rounds;
 use crate::sets::Sets;
 use crate::{Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time};
 
+mod agree;
 mod broadcast;
 mod circle;
 mod compare;
@@ -64,6 +67,7 @@ pub struct Engine {
     /// Chooses which links hear announcements; another one each second.
     salt: (Time, u64),
     doors: Doors,
+    rounds: Rounds,
     fetching: Option<Fetching>,
     /// Peers that broke the protocol, and until when they stay outside. The one that comes back
     /// first makes room.
@@ -168,6 +172,7 @@ impl Engine {
             local_ips: BTreeSet::new(),
             sets,
             links: Links::default(),
+            rounds: Rounds::new(&config, now),
             fetching: None,
             outcasts: BTreeMap::new(),
             serving: BTreeMap::new(),
@@ -234,8 +239,11 @@ impl Engine {
 
     fn frame(&mut self, id: LinkId, bytes: &Bytes, now: Now) {
         self.counters.frames_received += 1;
-        if self.links.get(id).is_none() {
-            return;
+        let Some(link) = self.links.get_mut(id) else { return };
+        if link.heard.0.saturating_add(SILENCE_MS) <= now.mono_ms {
+            // It may have been behind a wall until now.
+            link.ask.reset();
+            self.rounds.hasten(now.after(self.config.compare_ms / 2));
         }
         self.heard(id, now);
         let frame = match Frame::decode(bytes) {
@@ -246,6 +254,7 @@ impl Engine {
             Frame::Hello(hello) => self.hello(id, *hello, now),
             // Before the hello nobody is there. On a link that lost it, silence ends it.
             _ if !self.links.is_greeted(id) => {}
+            Frame::Agreed(cutoff_ms) => self.agreed(id, cutoff_ms),
             Frame::Compare(compare) => self.compare(id, &compare, now),
             Frame::Fetch(fetch) => self.fetch(id, fetch),
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
@@ -255,7 +264,7 @@ impl Engine {
             Frame::Pong(pong) => self.pong(id, &pong, now),
             Frame::Push(push) => self.push(id, push, now),
             Frame::Records(records) => self.records(id, records, now),
-            Frame::Summary(summary) => self.summary_heard(id, summary, now),
+            Frame::Summary(summary) => self.summary(id, summary, now),
         }
     }
 
@@ -289,9 +298,10 @@ impl Engine {
         self.counters.dropped += frames;
         // What was lost is found by a comparison.
         if let Some(link) = self.links.get_mut(id) {
-            link.theirs = None;
+            link.agreed = None;
             link.ask.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
         }
+        self.stir(now);
     }
 
     fn ticket(&mut self) -> TicketId {
@@ -303,9 +313,13 @@ impl Engine {
         let last = now.time();
         let first = self.changed.map_or(last, |changed| changed.first);
         self.changed = Some(Changed { first, last });
+        self.rounds.entered(now);
+        self.stir(now);
     }
 }
 
+/// After so much silence a peer may be asked again at once.
+const SILENCE_MS: u64 = 5_000;
 /// Peers kept outside at once.
 const OUTCASTS_MAX: usize = 1_024;
 

@@ -24,9 +24,11 @@ mod random;
 mod reach;
 mod recents;
 mod reconcile;
+mod rounds;
 mod sets;
 mod status;
 mod time;
+mod young;
 
 pub use config::{Config, Unsigned};
 pub use engine::Engine;

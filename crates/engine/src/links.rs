@@ -38,12 +38,13 @@ pub(crate) struct Link {
     pub(crate) profiles: Budget,
     pub(crate) handed: Budget,
     pub(crate) skew_ms: Option<i64>,
-    pub(crate) theirs: Option<Summary>,
+    /// The last root of its state that it told us or agreed to.
+    pub(crate) root: Option<Digest>,
+    /// What we told it last, and how our sets looked when both held the same.
     pub(crate) told: Option<Summary>,
+    pub(crate) agreed: Option<Summary>,
     pub(crate) ask: Pace,
     pub(crate) walk: Pace,
-    /// When the last walk began.
-    pub(crate) walked: Time,
     /// Keys asked for on this link, and when.
     pub(crate) wanted: BTreeMap<Digest, Time>,
 }
@@ -157,11 +158,11 @@ impl Links {
             profiles: Budget::default(),
             handed: Budget::default(),
             skew_ms: None,
-            theirs: None,
+            root: None,
             told: None,
+            agreed: None,
             ask: Pace::default(),
             walk: Pace::default(),
-            walked: now,
             wanted: BTreeMap::new(),
         };
         self.links.insert(connected.link, link);
@@ -236,6 +237,10 @@ impl Links {
 
     pub(crate) fn all(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         self.links.iter().map(|(id, link)| (*id, link))
+    }
+
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.links.values_mut()
     }
 
     /// Says whether somebody was asked for a key lately: the same peer is given more time.

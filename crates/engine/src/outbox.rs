@@ -48,7 +48,12 @@ impl Outbox {
     }
 
     pub(crate) fn send(&mut self, link: LinkId, frame: &Frame) {
-        self.send_bytes(When::AtOnce, link, class_of(frame), Bytes::from(frame.encode()));
+        self.send_as(class_of(frame), link, frame);
+    }
+
+    /// Sends a frame in another class than its kind's.
+    pub(crate) fn send_as(&mut self, class: Class, link: LinkId, frame: &Frame) {
+        self.send_bytes(When::AtOnce, link, class, Bytes::from(frame.encode()));
     }
 
     pub(crate) fn verify(&mut self, class: Class, id: RecordId, signed: Signed) {
@@ -99,7 +104,8 @@ fn class_of(frame: &Frame) -> Class {
         // Records travel by `push`; here it is announcements and what shapes trees.
         Frame::Push(_) => Class::Control,
         Frame::Records(_) => Class::Bulk,
-        Frame::Compare(_)
+        Frame::Agreed(_)
+        | Frame::Compare(_)
         | Frame::Fetch(_)
         | Frame::Goodbye(_)
         | Frame::Peers(_)

@@ -56,6 +56,7 @@ impl Outcome {
             }
             theirs.push(under);
             match map.part(&under) {
+                None if under.bits() == 256 => self.keys.push(*under.key()),
                 None => self.prefixes.push(under),
                 Some(part) if part.hash == subtree.hash => {}
                 Some(_) => self.ranges.push(describe(map, &under)),
@@ -117,6 +118,11 @@ impl Outcome {
             }
             if theirs.get(at).is_some_and(|it| part.prefix.includes(it)) {
                 open.extend(map.parts(&part.prefix, 2).into_iter().rev());
+                continue;
+            }
+            if part.count <= ITEMS_MAX {
+                // A few are asked for by name, many of them at once; whole prefixes one by one.
+                self.ranges.push(describe(map, &part.prefix));
                 continue;
             }
             let view = View::Subtrees(vec![subtree(&part)]);

@@ -4,11 +4,14 @@
 //! not depend on the order in which records came (STATE-4). Invariant: a record is held exactly if
 //! its place in its map names it.
 
+use std::collections::VecDeque;
+
 use merkle::{Leaf, Map, Prefix};
 use wire::{
     Content, Digest, Entry, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Summary,
 };
 
+use crate::young::Young;
 use crate::{Config, Drop, Keep, Kept, Label};
 
 #[derive(Debug)]
@@ -21,6 +24,20 @@ pub(crate) struct Sets {
     entries_max: u64,
     /// Times the state changed.
     version: u64,
+    /// What was created lately.
+    young: Young,
+    /// Both sets as they were a moment ago, the one asked for last behind. The first makes room.
+    views: VecDeque<View>,
+    /// When what entered last was created, unix milliseconds.
+    entered_ms: u64,
+}
+
+/// Both sets without what was created after a moment.
+#[derive(Debug)]
+struct View {
+    step_ms: u64,
+    state: Map,
+    messages: Map,
 }
 
 /// What a record would be to us.
@@ -45,6 +62,9 @@ impl Sets {
             messages_max: config.messages_max as u64,
             entries_max: config.entries_max as u64,
             version: 0,
+            young: Young::new(kept.iter().map(|item| item.created.ms()).max().unwrap_or(0)),
+            views: VecDeque::new(),
+            entered_ms: 0,
         };
         for item in kept {
             let leaf = Leaf { key: item.key, value: item.id, stamp: item.created.0 };
@@ -66,7 +86,62 @@ impl Sets {
 
     pub(crate) fn summary(&self) -> Summary {
         let of = |map: &Map| SetSummary { root: map.root(), count: map.len() };
-        Summary { state: of(&self.state), messages: of(&self.messages), answer_wanted: false }
+        Summary { state: of(&self.state), messages: of(&self.messages), ..Summary::default() }
+    }
+
+    /// Returns how our sets look without what was created after a moment (WALK-2).
+    pub(crate) fn summary_as_of(&mut self, cutoff_ms: Option<u64>) -> Summary {
+        let of = |map: Map| SetSummary { root: map.root(), count: map.len() };
+        let state = of(self.as_of(Set::State, cutoff_ms));
+        let messages = of(self.as_of(Set::Messages, cutoff_ms));
+        Summary { state, messages, answer_wanted: false, cutoff_ms }
+    }
+
+    /// Returns a set without what was created after a moment, which [`Sets::floor_ms`] is not after.
+    pub(crate) fn as_of(&mut self, set: Set, cutoff_ms: Option<u64>) -> Map {
+        let Some(cutoff_ms) = cutoff_ms.filter(|it| self.young.is_after(*it)) else {
+            return self.map(set).clone();
+        };
+        let step_ms = self.young.step_ms(cutoff_ms);
+        let at = self.views.iter().position(|view| view.step_ms == step_ms);
+        let view = at.and_then(|at| self.views.remove(at)).unwrap_or_else(|| View {
+            step_ms,
+            state: self.state.with(&self.young.places(Set::State, step_ms)),
+            messages: self.messages.with(&self.young.places(Set::Messages, step_ms)),
+        });
+        let map = match set {
+            Set::State => view.state.clone(),
+            Set::Messages => view.messages.clone(),
+        };
+        self.views.push_back(view);
+        if VIEWS_MAX < self.views.len() {
+            self.views.pop_front();
+        }
+        map
+    }
+
+    /// Returns the earliest moment as of which our sets can be told, unix milliseconds.
+    pub(crate) fn floor_ms(&self) -> u64 {
+        self.young.floor_ms()
+    }
+
+    /// Forgets what is no longer young.
+    pub(crate) fn age(&mut self, unix_ms: u64) {
+        self.young.age(unix_ms);
+        if !self.young.is_after(0) {
+            self.views.clear();
+        }
+    }
+
+    /// Says whether what stands at a place is newer than anything a peer could name as of a moment.
+    pub(crate) fn is_ahead(&self, set: Set, key: &Digest, cutoff_ms: Option<u64>) -> bool {
+        let leaf = self.map(set).get(key);
+        match set {
+            Set::State => {
+                leaf.is_some_and(|leaf| cutoff_ms.is_some_and(|it| it < Hlc(leaf.stamp).ms()))
+            }
+            Set::Messages => leaf.is_some(),
+        }
     }
 
     /// Says what a record would be to us: the later one stays, then the larger id (STATE-2,
@@ -87,6 +162,8 @@ impl Sets {
     pub(crate) fn insert(&mut self, place: &Place, opened: &Opened) -> Keep {
         let leaf = Leaf { key: place.key, value: opened.id, stamp: opened.record.created.0 };
         let replaced = self.map_mut(place.set).insert(leaf);
+        self.entered_ms = opened.record.created.ms();
+        self.changed(self.entered_ms, place.set, place.key, replaced);
         if place.set == Set::State {
             self.version += 1;
         }
@@ -107,7 +184,12 @@ impl Sets {
         let hour = hour_of(unix_ms);
         let old = self.messages.leaves(&Prefix::ALL, None, max);
         let old = old.into_iter().take_while(|leaf| bucket(&leaf.key) < hour);
-        old.map(|leaf| self.forget(leaf)).collect()
+        let old: Vec<Drop> = old.map(|leaf| self.forget(leaf)).collect();
+        if !old.is_empty() {
+            // They are past as of any moment.
+            self.views.clear();
+        }
+        old
     }
 
     /// Returns messages that must make room: those that expire first (MSG-2).
@@ -119,6 +201,9 @@ impl Sets {
             .into_iter()
             .map(|leaf| {
                 self.floor = Some(leaf.key);
+                // As of a moment before, it still had its room.
+                let at_ms = self.entered_ms.max(Hlc(leaf.stamp).ms());
+                self.changed(at_ms, Set::Messages, leaf.key, Some(leaf));
                 self.forget(leaf)
             })
             .collect()
@@ -153,6 +238,11 @@ impl Sets {
             }
         };
         if full { Standing::NoRoom } else { Standing::New }
+    }
+
+    fn changed(&mut self, at_ms: u64, set: Set, key: Digest, previous: Option<Leaf>) {
+        self.young.note(at_ms, set, key, previous);
+        self.views.retain(|view| view.step_ms < at_ms);
     }
 
     fn forget(&mut self, leaf: Leaf) -> Drop {
@@ -216,10 +306,17 @@ pub(crate) fn hour_of(unix_ms: u64) -> u32 {
     u32::try_from(unix_ms / HOUR_MS).unwrap_or(u32::MAX)
 }
 
+/// How long until the hour is over, so that all nodes drop its messages at the same time.
+pub(crate) fn until_hour_ms(unix_ms: u64) -> u64 {
+    HOUR_MS - unix_ms % HOUR_MS
+}
+
 fn label(record: &Record) -> Option<Label> {
     let Content::Entry(entry) = &record.content else { return None };
     let (collection, name) = (entry.collection.clone(), entry.name.clone());
     Some(Label { collection, name, deleted: entry.value.is_none() })
 }
 
+/// Views kept: our own moment, and those of peers that ask beside it.
+const VIEWS_MAX: usize = 4;
 const HOUR_MS: u64 = 3_600_000;

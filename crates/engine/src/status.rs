@@ -21,7 +21,7 @@ pub struct Status {
     pub messages: SetSummary,
     /// Links that have said hello.
     pub links: usize,
-    /// Linked peers whose last summary shows our state root.
+    /// Linked peers that agreed to the root our state has now.
     pub agreeing: usize,
     /// Nodes in the address book and addresses nobody answered at yet, ourselves excluded.
     pub known: usize,

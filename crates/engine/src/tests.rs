@@ -1,5 +1,6 @@
 //! What one node does, told as sentences. Worlds of many nodes are in the `sim` room.
 
+mod agree;
 mod alerts;
 mod book;
 mod broadcast;
@@ -16,3 +17,4 @@ mod reconcile;
 mod redial;
 mod sets;
 mod walks;
+mod young;

@@ -6,7 +6,9 @@ mod threads;
 mod wheel;
 mod worlds;
 
-use crate::Scenario;
+use node::{Command, Publication};
+
+use crate::{Scenario, World, WorldConfig};
 
 #[track_caller]
 fn check(name: &str, nodes: usize, seeds: std::ops::Range<u64>) {
@@ -31,6 +33,30 @@ fn a_healed_partition_agrees_and_loses_nothing() {
 fn loss_and_churn_lose_nothing() {
     check("churn", 60, 0..3);
     check("churn", 300, 7..8);
+}
+
+#[test]
+fn steady_traffic_that_arrives_begins_no_walk() {
+    // WALK-2
+    for seed in 0..2 {
+        let mut world = World::new(WorldConfig::new(seed, 24));
+        world.start_all(1_000_000);
+        world.run(30_000).unwrap();
+        let compared = |world: &World| -> u64 {
+            world.nodes().map(|(_, node)| node.engine().status().counters.compared).sum()
+        };
+        let before = compared(&world);
+        for number in 0..200 {
+            let node = world.draw(24);
+            let payload = bytes::Bytes::from(number.to_string());
+            let (kind, topic) = (wire::MessageKind::Announce, "t".to_owned());
+            let publication =
+                Publication { topic, kind, payload, reply_to: None, life_ms: 86_400_000 };
+            world.command(node, Command::Publish(publication)).unwrap();
+            world.run(50).unwrap();
+        }
+        assert_eq!(compared(&world) - before, 0, "seed {seed}");
+    }
 }
 
 #[test]

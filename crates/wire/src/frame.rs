@@ -11,6 +11,8 @@ use crate::{Digest, NetworkId, NodeId, RecordId, Signed};
 /// Everything one node can say to another.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Frame {
+    /// As of that moment I hold what you told me; unix milliseconds, `None` for all of it.
+    Agreed(Option<u64>),
     /// Here is how my set looks under these prefixes.
     Compare(Compare),
     /// Send me these.
@@ -178,15 +180,17 @@ pub struct SetSummary {
     pub count: u64,
 }
 
-/// Both sets.
+/// Both sets, as of a moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
     /// The state.
     pub state: SetSummary,
     /// The messages.
     pub messages: SetSummary,
-    /// Whether the sender has not heard ours, or not lately.
+    /// Whether the sender wants to hear how the receiver's sets look beside these.
     pub answer_wanted: bool,
+    /// What was created later is left out, unix milliseconds; `None` where nothing is.
+    pub cutoff_ms: Option<u64>,
 }
 
 /// A step of a walk: views of some ranges.
@@ -196,6 +200,8 @@ pub struct Compare {
     pub set: Set,
     /// The ranges.
     pub ranges: Vec<Range>,
+    /// As of which moment, as in a summary. Both sides of a walk look at the same one.
+    pub cutoff_ms: Option<u64>,
 }
 
 /// All that the sender has under one prefix.
@@ -324,6 +330,7 @@ impl Frame {
     /// Names the kind, for metrics.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Agreed(_) => "agreed",
             Self::Compare(_) => "compare",
             Self::Fetch(_) => "fetch",
             Self::Goodbye(_) => "goodbye",
@@ -340,7 +347,7 @@ impl Frame {
 }
 
 impl Summary {
-    /// Says whether both sides hold the same.
+    /// Says whether both sides hold the same, if both speak of the same moment.
     pub fn agrees_with(&self, other: &Self) -> bool {
         self.state == other.state && self.messages == other.messages
     }

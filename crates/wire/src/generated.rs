@@ -100,7 +100,7 @@ pub struct Profile {
 /// One frame between two linked nodes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Frame {
-    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub kind: ::core::option::Option<frame::Kind>,
 }
 /// Nested message and enum types in `Frame`.
@@ -129,6 +129,8 @@ pub mod frame {
         PeersWanted(super::PeersWanted),
         #[prost(message, tag = "11")]
         Goodbye(super::Goodbye),
+        #[prost(message, tag = "12")]
+        Agreed(super::Agreed),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -183,6 +185,7 @@ pub struct SetSummary {
     #[prost(uint64, tag = "2")]
     pub count: u64,
 }
+/// How the sender's sets look; a set without anything is left out.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Summary {
     #[prost(message, optional, tag = "1")]
@@ -191,6 +194,15 @@ pub struct Summary {
     pub messages: ::core::option::Option<SetSummary>,
     #[prost(bool, tag = "3")]
     pub answer_wanted: bool,
+    /// without what was created later, unix milliseconds; 0 = with everything
+    #[prost(uint64, tag = "4")]
+    pub cutoff_ms: u64,
+}
+/// As of that moment the sender holds what it was just told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Agreed {
+    #[prost(uint64, tag = "1")]
+    pub cutoff_ms: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Carried {
@@ -270,6 +282,9 @@ pub struct Compare {
     pub set: i32,
     #[prost(message, repeated, tag = "2")]
     pub ranges: ::prost::alloc::vec::Vec<Range>,
+    /// as of which moment, as in a summary; the answer is as of the same
+    #[prost(uint64, tag = "3")]
+    pub cutoff_ms: u64,
 }
 /// Wanted: the given keys, or everything under the prefix behind `after`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -11,8 +11,10 @@ pub const BODY_BYTES_CEILING: usize = 256 * 1024;
 pub const FRAME_BYTES_MAX: usize = 320 * 1024;
 /// Records in one push or one answer.
 pub const RECORDS_PER_FRAME_MAX: usize = 1_024;
-/// Signed bytes we put into one push or answer before starting the next frame.
-pub const RECORDS_BYTES_TARGET: usize = 64 * 1024;
+/// Signed bytes we put into one push or answer before starting the next frame: with what is around
+/// them no frame is above 16 KiB, so that an alert never waits long behind one. A record that is
+/// larger travels alone.
+pub const RECORDS_BYTES_TARGET: usize = 12 * 1024;
 /// Ranges in one comparison.
 pub const RANGES_MAX: usize = 256;
 /// Subtrees or items that describe one range.

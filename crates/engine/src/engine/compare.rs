@@ -1,14 +1,14 @@
-//! Neighbours compare their sets and fetch what they lack.
+//! Neighbours that differ walk down their sets and fetch what they lack.
 //!
-//! Both ends tell each other their summaries until each has heard the other agree (WALK-1). Where
-//! they differ, the smaller id begins a walk (WALK-3). Sets in motion wait a little: records in
-//! flight would look missing (WALK-2).
+//! Every step of a walk looks at both sets as of the moment its first step named, so it never meets
+//! what is on its way (WALK-2).
 
 use std::collections::{BTreeSet, VecDeque};
 
 use merkle::Prefix;
 use wire::{
-    Compare, Digest, Fetch, Frame, Range, Records, Set, Signed, Summary, TreeId, Wanted, limits,
+    Class, Compare, Content, Digest, Fetch, Frame, Range, Record, Records, Set, Signed, TreeId,
+    Wanted,
 };
 
 use super::{Engine, Fetching, Serving};
@@ -16,52 +16,19 @@ use crate::intake::{Arrival, Source, Spread};
 use crate::links::WANTED_MS;
 use crate::outbox::into_frames;
 use crate::sets::Place;
-use crate::{Effect, Event, LinkId, Now, TicketId, Time, reconcile};
+use crate::{Effect, LinkId, Now, TicketId, reconcile};
 
 impl Engine {
-    pub(super) fn summary_heard(&mut self, id: LinkId, theirs: Summary, now: Now) {
-        let ours = self.sets.summary();
-        let settled = self.settled_at().is_none_or(|at| at <= now.time());
-        let (me, settle_max_ms) = (self.me, self.config.settle_max_ms);
-        // Under steady traffic nothing is ever quiet.
-        let late = |walked: Time| walked.0.saturating_add(settle_max_ms) <= now.mono_ms;
-        let Some(link) = self.links.get_mut(id) else { return };
-        link.theirs = Some(theirs);
-        if theirs.answer_wanted {
-            link.told = Some(ours);
-            self.outbox.send(id, &Frame::Summary(ours));
-        }
-        if ours.agrees_with(&theirs) {
-            link.ask.reset();
-            link.walk.reset();
-        } else if me < link.peer && link.walk.is_due(now.time()) && (settled || late(link.walked)) {
-            link.walked = now.time();
-            link.walk.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
-            self.begin_walk(id, &theirs);
-        }
-    }
-
-    fn begin_walk(&mut self, id: LinkId, theirs: &Summary) {
-        let ours = self.sets.summary();
-        self.counters.compared += 1;
-        // Messages first: they do not wait as well as the state does.
-        let sets = [
-            (Set::Messages, ours.messages != theirs.messages),
-            (Set::State, ours.state != theirs.state),
-        ];
-        for (set, _) in sets.into_iter().filter(|(_, differs)| *differs) {
-            let ranges = vec![reconcile::whole(self.sets.map(set))];
-            self.outbox.send(id, &Frame::Compare(Compare { set, ranges }));
-        }
-    }
-
     pub(super) fn compare(&mut self, id: LinkId, compare: &Compare, now: Now) {
-        let set = compare.set;
-        let outcome = reconcile::compare(self.sets.map(set), &compare.ranges);
-        let frame = |ranges| Frame::Compare(Compare { set, ranges });
+        let (set, cutoff_ms) = (compare.set, compare.cutoff_ms);
+        let floor_ms = self.sets.floor_ms();
+        let map = self.sets.as_of(set, cutoff_ms.map(|it| it.max(floor_ms)));
+        let mut outcome = reconcile::compare(&map, &compare.ranges);
+        let frame = |ranges| Frame::Compare(Compare { set, ranges, cutoff_ms });
         for frame in into_frames(outcome.ranges, range_size, frame) {
             self.outbox.send(id, &frame);
         }
+        outcome.keys.retain(|key| !self.sets.is_ahead(set, key, cutoff_ms));
         self.want_keys(id, set, outcome.keys, now);
         self.want_ranges(id, set, outcome.prefixes, now);
     }
@@ -204,6 +171,13 @@ impl Engine {
         self.counters.repaired += records.len() as u64;
         let frame =
             |records| Frame::Records(Records { set, records, range: range.is_some(), next: None });
+        let (alerts, records): (Vec<Signed>, Vec<Signed>) = records.into_iter().partition(is_alert);
+        for mut frame in into_frames(alerts, Signed::size, frame) {
+            if let Frame::Records(records) = &mut frame {
+                records.range = false;
+            }
+            self.outbox.send_as(Class::Alert, link, &frame);
+        }
         let mut frames = into_frames(records, Signed::size, frame);
         if frames.is_empty() && range.is_some() {
             frames.push(frame(Vec::new()));
@@ -217,83 +191,6 @@ impl Engine {
             }
             self.outbox.send(link, &frame);
         }
-    }
-
-    /// Tells neighbours how our sets look, where they do not know or have not agreed.
-    pub(super) fn tell(&mut self, now: Now) {
-        if self.settled_at().is_some_and(|at| now.time() < at) {
-            return;
-        }
-        let ours = self.sets.summary();
-        if self.changed.take().is_some() {
-            self.report_root(&ours, now);
-            for id in self.links.greeted_ids() {
-                if let Some(link) = self.links.get_mut(id) {
-                    link.ask.reset();
-                }
-            }
-        }
-        for id in self.links.greeted_ids() {
-            let Some(link) = self.links.get_mut(id) else { continue };
-            let agreed = link.theirs.is_some_and(|theirs| theirs.agrees_with(&ours));
-            let knows = link.told.is_some_and(|told| told.agrees_with(&ours));
-            if knows && (agreed || !link.ask.is_due(now.time())) {
-                continue;
-            }
-            if !agreed {
-                link.ask.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
-            }
-            link.told = Some(ours);
-            self.outbox.send(id, &Frame::Summary(Summary { answer_wanted: !agreed, ..ours }));
-        }
-    }
-
-    /// When the neighbours are told or asked next.
-    pub(super) fn tell_deadline(&self) -> Option<Time> {
-        if let Some(at) = self.settled_at() {
-            return (0 < self.links.greeted_len() || self.changed.is_some()).then_some(at);
-        }
-        let ours = self.sets.summary();
-        let open = self.links.greeted().filter(|(_, link)| {
-            !link.theirs.is_some_and(|theirs| theirs.agrees_with(&ours))
-                || !link.told.is_some_and(|told| told.agrees_with(&ours))
-        });
-        open.map(|(_, link)| {
-            let knows = link.told.is_some_and(|told| told.agrees_with(&ours));
-            if knows { link.ask.at } else { Time(0) }
-        })
-        .min()
-    }
-
-    /// Notes that somebody brought something new.
-    pub(super) fn made_progress(&mut self, sources: &[Source], now: Now) {
-        for source in sources {
-            let Source::Link(id) = source else { continue };
-            if let Some(link) = self.links.get_mut(*id) {
-                link.walk.reset();
-            }
-            if let Some(fetching) = self.fetching.as_mut().filter(|it| it.link == *id) {
-                fetching.heard = now.time();
-            }
-        }
-    }
-
-    /// When the sets will have been quiet long enough; `None` if they are.
-    fn settled_at(&self) -> Option<Time> {
-        let changed = self.changed?;
-        let quiet = changed.last.0.saturating_add(self.config.settle_ms);
-        let latest = changed.first.0.saturating_add(self.config.settle_max_ms);
-        Some(Time(quiet.min(latest)))
-    }
-
-    fn report_root(&mut self, ours: &Summary, now: Now) {
-        if ours.state.root == self.reported_root {
-            return;
-        }
-        self.reported_root = ours.state.root;
-        let event = Event::RootChanged(ours.state.root, ours.state.count);
-        self.outbox.now(Effect::Report(event));
-        self.tell_doors_root(ours, now);
     }
 }
 
@@ -312,14 +209,20 @@ fn goes_on(asked: &Fetch, next: &Fetch) -> bool {
     }
 }
 
+/// Alerts go first, also those that only came late (WALK-6).
+fn is_alert(signed: &Signed) -> bool {
+    let record = Record::decode(&signed.body);
+    record.is_ok_and(|it| matches!(it.content, Content::Message(it) if it.class == Class::Alert))
+}
+
 fn range_size(range: &Range) -> usize {
     48 + range.view.parts_len() * 80
 }
 
 /// Keys asked of one peer at once; a later walk finds the rest.
 const WANTED_MAX: usize = 4_096;
-/// Keys in one wish.
-const KEYS_PER_FETCH: usize = limits::KEYS_MAX / 2;
+/// Keys in one wish, 34 bytes each: no frame is above 16 KiB.
+const KEYS_PER_FETCH: usize = 256;
 /// Ranges waiting to be fetched from one peer; a later walk finds the rest.
 const RANGES_QUEUED_MAX: usize = 1_024;
 /// Records sent in one piece of a range, and their bytes.

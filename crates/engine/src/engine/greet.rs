@@ -65,11 +65,10 @@ impl Engine {
             capabilities: vec!["gossip/1".to_owned(), "state/1".to_owned()],
             time_ms: now.unix_ms,
             profile: self.profile.signed.clone(),
-            summary: self.sets.summary(),
+            summary: self.present(now),
             ids_key: self.session,
         };
         let Some(link) = self.links.get_mut(id) else { return };
-        link.told = Some(hello.summary);
         link.introduced = true;
         let early = link.early.take();
         self.outbox.send(id, &Frame::Hello(Box::new(hello)));
@@ -146,6 +145,7 @@ impl Engine {
         let spread = if self.is_small_world() { Spread::Push } else { Spread::Quiet };
         self.arrive_profile(id, profile, spread, now);
         self.ask_if_hungry(id);
+        self.stir(now);
         self.summary_heard(id, summary, now);
         self.scouted(now);
         self.send_ping(id, Kind::Short, now);

@@ -35,14 +35,13 @@ impl Engine {
         if !link.pongs.take(PONGS_PER_SECOND, 1_000, now.time()) {
             return;
         }
-        let summary = self.sets.summary();
-        let report = ping.report.map(|_| Report { time_ms: now.unix_ms, summary });
+        let report =
+            ping.report.map(|_| Report { time_ms: now.unix_ms, summary: self.present(now) });
         self.outbox.send(id, &Frame::Pong(Pong { nonce: ping.nonce, report }));
         let Some(theirs) = ping.report else { return };
         let ping_at = now.after(self.random.jitter(self.config.heartbeat_ms));
         if let Some(link) = self.links.get_mut(id) {
             link.skew_ms = Some(difference(theirs.time_ms, now.unix_ms));
-            link.told = Some(summary);
             // Both ends know now what a ping of ours would tell.
             link.ping_at = ping_at;
         }
@@ -178,14 +177,11 @@ impl Engine {
         let nonce = self.random.nonce();
         let report = match kind {
             Kind::Short => None,
-            Kind::Report => Some(Report { time_ms: now.unix_ms, summary: self.sets.summary() }),
+            Kind::Report => Some(Report { time_ms: now.unix_ms, summary: self.present(now) }),
         };
         let ping_at = report.map(|_| now.after(self.random.jitter(self.config.heartbeat_ms)));
         let Some(link) = self.links.get_mut(id) else { return };
         link.probe = Some((nonce, now.time()));
-        if let Some(report) = &report {
-            link.told = Some(report.summary);
-        }
         link.ping_at = ping_at.unwrap_or(link.ping_at);
         self.outbox.send(id, &Frame::Ping(Ping { nonce, report }));
     }

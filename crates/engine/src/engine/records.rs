@@ -110,7 +110,7 @@ impl Engine {
                 let from = self.first_link(&sources);
                 let place = place.as_ref()?;
                 self.enter(place, opened.clone(), &carried, from, now);
-                self.made_progress(&sources, now);
+                self.made_progress(&sources, spread, now);
                 let class = self.alerts.spend(&opened.signed.author, opened.record.class(), now);
                 self.send_on(carried, &opened, (class, spread), &sources, now)
             }

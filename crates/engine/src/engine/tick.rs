@@ -3,6 +3,7 @@
 use wire::Frame;
 
 use super::Engine;
+use crate::sets::until_hour_ms;
 use crate::{Effect, Now, Time};
 
 impl Engine {
@@ -52,7 +53,7 @@ impl Engine {
             self.rotate(now);
         }
         if due(self.clocks.sweep_at) {
-            self.clocks.sweep_at = now.after(SWEEP_MS);
+            self.clocks.sweep_at = now.after(SWEEP_MS.min(until_hour_ms(now.unix_ms)));
             self.sweep(now);
         }
         if due(self.clocks.announce_at) {
@@ -142,6 +143,7 @@ impl Engine {
     }
 
     fn sweep(&mut self, now: Now) {
+        self.sets.age(now.unix_ms);
         let dropped = self.sets.expire(now.unix_ms, EXPIRED_PER_SWEEP_MAX);
         if dropped.len() == EXPIRED_PER_SWEEP_MAX {
             self.clocks.sweep_at = now.after(100);

@@ -42,7 +42,7 @@ impl Engine {
         let agreeing = self
             .links
             .greeted()
-            .filter(|(_, link)| link.theirs.is_some_and(|theirs| theirs.state == ours.state));
+            .filter(|(_, link)| link.agreed.is_some_and(|agreed| agreed.state == ours.state));
         Status {
             node: self.me,
             network: self.config.network,
@@ -155,7 +155,7 @@ impl Engine {
             direction: Some(link.direction),
             heard_ms: now.unix_ms.saturating_sub(now.mono_ms.saturating_sub(link.heard.0)),
             rtt_ms: link.rtt_ms,
-            state_root: link.theirs.map(|theirs| theirs.state.root),
+            state_root: link.root,
             agent: link.greeting.as_ref().map_or(status.agent, |it| it.agent.clone()),
             why: None,
             next_dial_ms: None,

@@ -174,6 +174,7 @@ fn a_liar_does_not_hold_the_bulk_transfer_for_ever() {
     let sub = |b: u8| {
         Frame::Compare(Compare {
             set: Set::State,
+            cutoff_ms: None,
             ranges: vec![Range {
                 prefix: Digest::default(),
                 bits: 0,
@@ -227,6 +228,7 @@ fn invented_keys_keep_nobody_from_being_asked() {
             .collect::<Vec<_>>();
         Frame::Compare(Compare {
             set: Set::State,
+            cutoff_ms: None,
             ranges: items
                 .chunks(256)
                 .map(|c| Range {
@@ -415,6 +417,7 @@ fn under_steady_traffic_sets_are_compared_all_the_same() {
                 state: SetSummary { root: Digest([1; 32]), count: 1_000 },
                 messages: SetSummary { root: Digest([2; 32]), count: 1 },
                 answer_wanted: true,
+                cutoff_ms: Some(lab.now.unix_ms - 2_000),
             };
             effects.extend(lab.say(link, &Frame::Summary(s)));
         }

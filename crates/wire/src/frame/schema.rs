@@ -23,6 +23,7 @@ impl Frame {
         let schema = generated::Frame::decode(bytes.clone())
             .map_err(|error| WireError::Malformed(error.to_string()))?;
         Ok(match schema.kind.ok_or(WireError::Field("frame kind"))? {
+            Kind::Agreed(it) => Self::Agreed(moment(it.cutoff_ms)),
             Kind::Compare(it) => Self::Compare(Compare::from_schema(it)?),
             Kind::Fetch(it) => Self::Fetch(Fetch::from_schema(it)?),
             Kind::Goodbye(it) => Self::Goodbye(Goodbye::from_schema(it)?),
@@ -39,6 +40,9 @@ impl Frame {
 
     fn to_schema(&self) -> Kind {
         match self {
+            Self::Agreed(cutoff_ms) => {
+                Kind::Agreed(generated::Agreed { cutoff_ms: cutoff_ms.unwrap_or(0) })
+            }
             Self::Compare(it) => Kind::Compare(it.to_schema()),
             Self::Fetch(it) => Kind::Fetch(it.to_schema()),
             Self::Goodbye(it) => Kind::Goodbye(it.to_schema()),
@@ -180,23 +184,27 @@ impl Push {
 
 impl Summary {
     fn to_schema(self) -> generated::Summary {
-        let set =
-            |set: SetSummary| generated::SetSummary { root: to_bytes(&set.root), count: set.count };
+        let set = |set: SetSummary| {
+            let schema = generated::SetSummary { root: to_bytes(&set.root), count: set.count };
+            (set != SetSummary::default()).then_some(schema)
+        };
         generated::Summary {
-            state: Some(set(self.state)),
-            messages: Some(set(self.messages)),
+            state: set(self.state),
+            messages: set(self.messages),
             answer_wanted: self.answer_wanted,
+            cutoff_ms: self.cutoff_ms.unwrap_or(0),
         }
     }
 
     fn from_schema(schema: Option<&generated::Summary>) -> Result<Self, WireError> {
         let schema = schema.ok_or(WireError::Field("summary"))?;
         let set = |set: &Option<generated::SetSummary>| {
-            let set = set.as_ref().ok_or(WireError::Field("summary"))?;
+            let Some(set) = set else { return Ok(SetSummary::default()) };
             Ok::<_, WireError>(SetSummary { root: digest("root", &set.root)?, count: set.count })
         };
         let (state, messages) = (set(&schema.state)?, set(&schema.messages)?);
-        Ok(Self { state, messages, answer_wanted: schema.answer_wanted })
+        let (answer_wanted, cutoff_ms) = (schema.answer_wanted, moment(schema.cutoff_ms));
+        Ok(Self { state, messages, answer_wanted, cutoff_ms })
     }
 }
 
@@ -220,14 +228,16 @@ impl Set {
 impl Compare {
     fn to_schema(&self) -> generated::Compare {
         let ranges = self.ranges.iter().map(Range::to_schema).collect();
-        generated::Compare { set: self.set.to_schema(), ranges }
+        let cutoff_ms = self.cutoff_ms.unwrap_or(0);
+        generated::Compare { set: self.set.to_schema(), ranges, cutoff_ms }
     }
 
     fn from_schema(schema: generated::Compare) -> Result<Self, WireError> {
         check_count("ranges", schema.ranges.len(), limits::RANGES_MAX)?;
         let ranges: Result<Vec<Range>, WireError> =
             schema.ranges.into_iter().map(Range::from_schema).collect();
-        Ok(Self { set: Set::from_schema(schema.set)?, ranges: ranges? })
+        let (set, cutoff_ms) = (Set::from_schema(schema.set)?, moment(schema.cutoff_ms));
+        Ok(Self { set, ranges: ranges?, cutoff_ms })
     }
 }
 
@@ -375,6 +385,10 @@ impl Goodbye {
         };
         Ok(Self { reason, text: schema.text })
     }
+}
+
+fn moment(cutoff_ms: u64) -> Option<u64> {
+    (0 < cutoff_ms).then_some(cutoff_ms)
 }
 
 fn all_signed(schemas: Vec<generated::Signed>, max: usize) -> Result<Vec<Signed>, WireError> {

@@ -70,8 +70,10 @@ fn profile() -> impl Strategy<Value = Profile> {
 /// Every kind of frame, each as likely as the others.
 pub(super) fn frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
-        (set(), vec(range(), 0..4))
-            .prop_map(|(set, ranges)| Frame::Compare(Compare { set, ranges })),
+        moment().prop_map(Frame::Agreed),
+        (set(), vec(range(), 0..4), moment()).prop_map(|(set, ranges, cutoff_ms)| {
+            Frame::Compare(Compare { set, ranges, cutoff_ms })
+        }),
         fetch().prop_map(Frame::Fetch),
         goodbye(),
         hello(),
@@ -193,11 +195,14 @@ fn carried() -> impl Strategy<Value = Carried> {
 
 fn summary() -> impl Strategy<Value = Summary> {
     let set = || (digest(), any::<u64>()).prop_map(|(root, count)| SetSummary { root, count });
-    (set(), set(), any::<bool>()).prop_map(|(state, messages, answer_wanted)| Summary {
-        state,
-        messages,
-        answer_wanted,
+    let both = prop_oneof![(set(), set()), Just(Default::default())];
+    (both, any::<bool>(), moment()).prop_map(|((state, messages), answer_wanted, cutoff_ms)| {
+        Summary { state, messages, answer_wanted, cutoff_ms }
     })
+}
+
+fn moment() -> impl Strategy<Value = Option<u64>> {
+    proptest::option::of(1..u64::MAX)
 }
 
 fn set() -> impl Strategy<Value = Set> {

@@ -98,10 +98,12 @@ fn what_is_missing_or_of_the_wrong_length_is_named() {
     };
     assert_eq!(peer(|it| it.author = Bytes::from_static(&[1; 33])), field("author"));
     assert_eq!(peer(|it| it.signature = Bytes::new()), field("signature"));
-    let summary = Some(generated::Summary::default());
-    let pong = generated::Pong { nonce: 1, time_ms: 1, summary };
-    assert_eq!(decode(generated::frame::Kind::Pong(pong)), field("summary"));
-    let compare = generated::Compare { set: 7, ranges: vec![] };
+    let short = generated::SetSummary { root: Bytes::from_static(&[1; 31]), count: 1 };
+    let summary = generated::Summary { state: Some(short), ..Default::default() };
+    let pong = generated::Pong { nonce: 1, time_ms: 1, summary: Some(summary.clone()) };
+    assert_eq!(decode(generated::frame::Kind::Pong(pong)), field("root"));
+    assert_eq!(decode(generated::frame::Kind::Summary(summary)), field("root"));
+    let compare = generated::Compare { set: 7, ..Default::default() };
     assert_eq!(decode(generated::frame::Kind::Compare(compare)), field("set"));
     assert_eq!(Signed::decode(&[]), field("author"));
     assert_eq!(Proof::decode(&[]), field("author"));
@@ -161,7 +163,11 @@ fn prefixes_have_one_form() {
     };
     let read = |prefix, bits| {
         let ranges = vec![range(prefix, bits)];
-        match decode(generated::frame::Kind::Compare(generated::Compare { set: 0, ranges }))? {
+        match decode(generated::frame::Kind::Compare(generated::Compare {
+            set: 0,
+            ranges,
+            cutoff_ms: 0,
+        }))? {
             Frame::Compare(it) => Ok((it.ranges[0].prefix.0[0], it.ranges[0].bits)),
             frame => panic!("{frame:?}"),
         }

@@ -123,7 +123,8 @@ fn a_frame_carries_so_many_records() {
 #[test]
 fn a_comparison_has_so_many_ranges_and_parts() {
     let range = |view| Range { prefix: Digest::default(), bits: 0, view, answer: false };
-    let compare = |ranges| frame(&Frame::Compare(Compare { set: Set::State, ranges }));
+    let compare =
+        |ranges| frame(&Frame::Compare(Compare { set: Set::State, ranges, cutoff_ms: None }));
     let empty = range(View::Items(vec![]));
     check("ranges", limits::RANGES_MAX, |size| compare(vec![empty.clone(); size]));
     let item = Item { key: Digest::default(), value: Digest::default() };

@@ -1,0 +1,214 @@
+//! Neighbours tell each other how their sets look, until they agree.
+//!
+//! Both look at the same moment, a little ago: what was created later is on its way to everybody and
+//! is left alone (WALK-2). Who finds a difference begins a walk (`compare`).
+
+use wire::{Compare, Frame, Set, Summary};
+
+use super::Engine;
+use crate::intake::{Source, Spread};
+use crate::{Effect, Event, LinkId, Now, Time, reconcile};
+
+impl Engine {
+    /// Says how our sets look, unasked: in a hello or a report. With nobody linked nothing is on its
+    /// way to us, and all of it counts.
+    pub(super) fn present(&mut self, now: Now) -> Summary {
+        let alone = self.links.greeted_len() == 0;
+        let cutoff_ms = if alone { None } else { self.cutoff_ms(now) };
+        self.sets.summary_as_of(cutoff_ms)
+    }
+
+    /// Hears how a peer's sets look, unasked. Both ends do, so the smaller id begins the walk (WALK-3).
+    pub(super) fn summary_heard(&mut self, id: LinkId, theirs: Summary, now: Now) {
+        let ours = self.beside(&theirs);
+        if !self.weigh(id, &ours, &theirs, now)
+            && self.links.get(id).is_some_and(|link| self.me < link.peer)
+        {
+            self.begin_walk(id, &ours, &theirs, now);
+        }
+    }
+
+    /// Hears a summary that was told to us alone, or an answer to ours.
+    pub(super) fn summary(&mut self, id: LinkId, theirs: Summary, now: Now) {
+        let ours = self.beside(&theirs);
+        if theirs.answer_wanted && !ours.agrees_with(&theirs) && !self.is_past(&theirs, now) {
+            // One of two clocks or memories is off: the older moment decides, and an answer is
+            // not answered (WALK-2).
+            let ours = self.sets.summary_as_of(Some(self.guarded_ms(now)));
+            return self.outbox.send(id, &Frame::Summary(ours));
+        }
+        let agrees = self.weigh(id, &ours, &theirs, now);
+        let begun = !agrees && self.begin_walk(id, &ours, &theirs, now);
+        if !theirs.answer_wanted || begun {
+            return;
+        }
+        // Where our walks brought us nothing lately, the peer's may bring it something.
+        let answer = if agrees { Frame::Agreed(theirs.cutoff_ms) } else { Frame::Summary(ours) };
+        self.outbox.send(id, &answer);
+    }
+
+    /// Hears that a peer holds what we told it.
+    pub(super) fn agreed(&mut self, id: LinkId, cutoff_ms: Option<u64>) {
+        let Some(link) = self.links.get_mut(id) else { return };
+        let Some(told) = link.told.filter(|told| told.cutoff_ms == cutoff_ms) else { return };
+        link.root = Some(told.state.root);
+        link.agreed = Some(told);
+        link.ask.reset();
+        link.walk.reset();
+    }
+
+    /// Notes what a peer's summary means beside ours. Says whether they agree.
+    fn weigh(&mut self, id: LinkId, ours: &Summary, theirs: &Summary, now: Now) -> bool {
+        let agrees = ours.agrees_with(theirs);
+        let Some(link) = self.links.get_mut(id) else { return false };
+        link.root = Some(theirs.state.root);
+        if agrees {
+            link.agreed = Some(*ours);
+            link.ask.reset();
+            link.walk.reset();
+        } else {
+            link.agreed = None;
+            self.stir(now);
+        }
+        agrees
+    }
+
+    /// Begins a walk, if the last ones with this peer brought something or are long ago.
+    fn begin_walk(&mut self, id: LinkId, ours: &Summary, theirs: &Summary, now: Now) -> bool {
+        // Nobody else brings us anything: nothing is on its way, and all of it counts.
+        let alone = self.links.greeted_len() == 1;
+        let cutoff_ms = if alone { None } else { ours.cutoff_ms };
+        let Some(link) = self.links.get_mut(id).filter(|link| link.walk.is_due(now.time())) else {
+            return false;
+        };
+        link.walk.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
+        self.counters.compared += 1;
+        // Messages first: they do not wait as well as the state does.
+        let sets = [
+            (Set::Messages, ours.messages != theirs.messages),
+            (Set::State, ours.state != theirs.state),
+        ];
+        for (set, _) in sets.into_iter().filter(|(_, differs)| *differs) {
+            let ranges = vec![reconcile::whole(&self.sets.as_of(set, cutoff_ms))];
+            self.outbox.send(id, &Frame::Compare(Compare { set, ranges, cutoff_ms }));
+        }
+        true
+    }
+
+    /// Tells neighbours that have not agreed to what we hold: one at random in each round (WALK-1).
+    pub(super) fn tell(&mut self, now: Now) {
+        if self.settled_at().is_some_and(|at| at <= now.time()) {
+            self.changed = None;
+            self.report_root(now);
+        }
+        if !self.rounds.is_due(now) {
+            return;
+        }
+        self.sets.age(now.unix_ms);
+        let cutoff_ms = self.cutoff_ms(now);
+        let ours = self.sets.summary_as_of(cutoff_ms);
+        let open: Vec<(LinkId, Time)> = self
+            .links
+            .greeted()
+            .filter(|(_, link)| !link.agreed.is_some_and(|it| it.agrees_with(&ours)))
+            .map(|(id, link)| (id, link.ask.at))
+            .collect();
+        let due: Vec<LinkId> =
+            open.iter().filter(|(_, at)| *at <= now.time()).map(|(id, _)| *id).collect();
+        let width = self.rounds.width(due.len(), now);
+        for id in self.random.pick(due, width) {
+            let Some(link) = self.links.get_mut(id) else { continue };
+            link.ask.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
+            link.told = Some(ours);
+            self.outbox.send(id, &Frame::Summary(Summary { answer_wanted: true, ..ours }));
+        }
+        let wait_ms = self.random.jitter(self.config.compare_ms).max(1);
+        match open.iter().map(|(_, at)| *at).min() {
+            // Nothing is left to be said until something changes.
+            None if cutoff_ms.is_none() => self.rounds.rest(),
+            // All of them were asked lately.
+            Some(at) if now.time() < at => self.rounds.go_on(wait_ms.max(at.0 - now.mono_ms), now),
+            None | Some(_) => self.rounds.go_on(wait_ms, now),
+        }
+    }
+
+    /// When neighbours are told next.
+    pub(super) fn tell_deadline(&self) -> Option<Time> {
+        let round = self.rounds.deadline().filter(|_| 0 < self.links.greeted_len());
+        [self.settled_at(), round].into_iter().flatten().min()
+    }
+
+    /// Notes that somebody brought something new.
+    pub(super) fn made_progress(&mut self, sources: &[Source], spread: Spread, now: Now) {
+        match spread {
+            Spread::Asked | Spread::Push => {}
+            // Others probably need it too.
+            Spread::Quiet => {
+                if self.rounds.repaired(now) {
+                    self.links.all_mut().for_each(|link| link.ask.reset());
+                }
+            }
+        }
+        for source in sources {
+            let Source::Link(id) = source else { continue };
+            if let Some(link) = self.links.get_mut(*id) {
+                link.ask.reset();
+                link.walk.reset();
+            }
+            if let Some(fetching) = self.fetching.as_mut().filter(|it| it.link == *id) {
+                fetching.heard = now.time();
+            }
+        }
+    }
+
+    /// Sees to it that there will be a round.
+    pub(super) fn stir(&mut self, now: Now) {
+        if self.rounds.deadline().is_none() {
+            let wait_ms = self.random.jitter(self.config.compare_ms);
+            self.rounds.wake(now.after(wait_ms));
+        }
+    }
+
+    /// As of when we tell of our sets: all of it, unless something may be on its way.
+    fn cutoff_ms(&self, now: Now) -> Option<u64> {
+        (!self.rounds.is_quiet(now)).then(|| self.guarded_ms(now))
+    }
+
+    fn guarded_ms(&self, now: Now) -> u64 {
+        now.unix_ms.saturating_sub(self.config.guard_ms).max(self.sets.floor_ms())
+    }
+
+    /// Tells of our sets as of a peer's moment, or of the nearest to it that we remember.
+    fn beside(&mut self, theirs: &Summary) -> Summary {
+        let floor_ms = self.sets.floor_ms();
+        self.sets.summary_as_of(theirs.cutoff_ms.map(|it| it.max(floor_ms)))
+    }
+
+    /// Says whether what was created up to a peer's moment is everywhere by now, and remembered.
+    fn is_past(&self, theirs: &Summary, now: Now) -> bool {
+        let recent_ms = now.unix_ms.saturating_sub(self.config.guard_ms / 2);
+        match theirs.cutoff_ms {
+            Some(cutoff_ms) => self.sets.floor_ms() <= cutoff_ms && cutoff_ms <= recent_ms,
+            None => self.rounds.is_quiet(now),
+        }
+    }
+
+    /// When the operator is told of a new root; `None` if there is none.
+    fn settled_at(&self) -> Option<Time> {
+        let changed = self.changed?;
+        let quiet = changed.last.0.saturating_add(self.config.settle_ms);
+        let latest = changed.first.0.saturating_add(self.config.settle_max_ms);
+        Some(Time(quiet.min(latest)))
+    }
+
+    fn report_root(&mut self, now: Now) {
+        let ours = self.sets.summary();
+        if ours.state.root == self.reported_root {
+            return;
+        }
+        self.reported_root = ours.state.root;
+        let event = Event::RootChanged(ours.state.root, ours.state.count);
+        self.outbox.now(Effect::Report(event));
+        self.tell_doors_root(&ours, now);
+    }
+}
