@@ -20,7 +20,12 @@ impl Engine {
 
     /// Hears how a peer's sets look, unasked. Both ends do, so the smaller id begins the walk (WALK-3).
     pub(super) fn summary_heard(&mut self, id: LinkId, theirs: Summary, now: Now) {
-        let ours = self.beside(&theirs);
+        let mut ours = self.beside(&theirs);
+        let others = 1 < self.links.greeted_len();
+        if theirs.cutoff_ms.is_none() && others && !ours.agrees_with(&theirs) {
+            // All of theirs beside what ought to be there by now: the rest is on its way.
+            ours = self.sets.summary_as_of(self.cutoff_ms(now));
+        }
         if !self.weigh(id, &ours, &theirs, now)
             && self.links.get(id).is_some_and(|link| self.me < link.peer)
         {
