@@ -260,6 +260,8 @@ impl Engine {
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
             Frame::Peers(peers) => self.peers(id, peers, now),
             Frame::PeersWanted => self.peers_wanted(id, now),
+            // Nobody sends one yet.
+            Frame::Piece(_) | Frame::Pull(_) => self.counters.dropped += 1,
             Frame::Ping(ping) => self.ping(id, &ping, now),
             Frame::Pong(pong) => self.pong(id, &pong, now),
             Frame::Push(push) => self.push(id, push, now),

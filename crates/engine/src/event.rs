@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wire::lattice::{Door, Envelope};
-use wire::{Address, Carried, Class, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed};
+use wire::{
+    Address, Carried, Claim, Class, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed,
+};
 
 /// Names a live connection. The shell gives each a new number and never uses one twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -89,7 +91,7 @@ pub enum Effect {
     /// Send an encoded frame, in the order of its class.
     Send(LinkId, Class, Bytes),
     /// Check these signatures on any thread, the most urgent class first; answered by `Verified`.
-    Verify(Class, Vec<(RecordId, Signed)>),
+    Verify(Class, Vec<(RecordId, Claim)>),
 }
 
 /// What becomes of a message posted at the HTTP door.

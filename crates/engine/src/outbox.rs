@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use wire::{Carried, Class, Frame, Push, RecordId, Signed, limits};
+use wire::{Carried, Claim, Class, Frame, Push, RecordId, limits};
 
 use crate::{Batch, Effect, LinkId};
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     first: Vec<Effect>,
-    verify: BTreeMap<Class, Vec<(RecordId, Signed)>>,
+    verify: BTreeMap<Class, Vec<(RecordId, Claim)>>,
     batch: Batch,
     last: Vec<Effect>,
     /// Frames sent since the last drain.
@@ -56,8 +56,8 @@ impl Outbox {
         self.send_bytes(When::AtOnce, link, class, Bytes::from(frame.encode()));
     }
 
-    pub(crate) fn verify(&mut self, class: Class, id: RecordId, signed: Signed) {
-        self.verify.entry(class).or_default().push((id, signed));
+    pub(crate) fn verify(&mut self, class: Class, id: RecordId, claim: Claim) {
+        self.verify.entry(class).or_default().push((id, claim));
     }
 
     pub(crate) fn batch(&mut self) -> &mut Batch {
@@ -103,7 +103,7 @@ fn class_of(frame: &Frame) -> Class {
         Frame::Hello(_) => Class::Alert,
         // Records travel by `push`; here it is announcements and what shapes trees.
         Frame::Push(_) => Class::Control,
-        Frame::Records(_) => Class::Bulk,
+        Frame::Piece(_) | Frame::Records(_) => Class::Bulk,
         Frame::Agreed(_)
         | Frame::Compare(_)
         | Frame::Fetch(_)
@@ -112,6 +112,7 @@ fn class_of(frame: &Frame) -> Class {
         | Frame::PeersWanted
         | Frame::Ping(_)
         | Frame::Pong(_)
+        | Frame::Pull(_)
         | Frame::Summary(_) => Class::Control,
     }
 }

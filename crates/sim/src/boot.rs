@@ -43,7 +43,8 @@ impl People {
         let ids = made.iter().map(|(id, _)| *id).collect();
         let profiles: Vec<_> =
             made.into_iter().filter_map(|(_, profile)| profile.map(Arc::new)).collect();
-        profiles.iter().for_each(|profile| vault.seal(profile));
+        let opened = profiles.iter().filter_map(|it| Signed::clone(it).open().ok());
+        opened.for_each(|opened| vault.seal(&opened.claim()));
         Self { ids, profiles }
     }
 

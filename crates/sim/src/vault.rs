@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 use engine::{Keep, Kept};
-use wire::{Address, Digest, NodeId, RecordId, Signed};
+use wire::{Address, Claim, Digest, NodeId, RecordId, Signed};
 
 use crate::chance::digest;
 
@@ -84,27 +84,19 @@ impl Vault {
     }
 
     /// Checks a signature, once in a world.
-    pub(crate) fn verify(&self, network: &Digest, signed: &Signed) -> bool {
-        let half = |start: u64| {
-            let author = digest(start, signed.author.as_bytes());
-            digest(digest(author, &signed.body), &signed.signature)
-        };
-        let key = (half(1), half(2));
+    pub(crate) fn verify(&self, network: &Digest, claim: &Claim) -> bool {
+        let key = key_of(claim);
         if let Some(known) = self.seals.all().get(&key) {
             return *known;
         }
-        let genuine = signed.verify(network);
+        let genuine = claim.verify(network);
         self.seals.all().insert(key, genuine);
         genuine
     }
 
     /// Notes that a signature is right, for who made it.
-    pub(crate) fn seal(&self, signed: &Signed) {
-        let half = |start: u64| {
-            let author = digest(start, signed.author.as_bytes());
-            digest(digest(author, &signed.body), &signed.signature)
-        };
-        self.seals.all().insert((half(1), half(2)), true);
+    pub(crate) fn seal(&self, claim: &Claim) {
+        self.seals.all().insert(key_of(claim), true);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Records> {
@@ -162,6 +154,14 @@ impl Hash for Profile {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.0.signature.hash(state);
     }
+}
+
+fn key_of(claim: &Claim) -> (u64, u64) {
+    let half = |start: u64| {
+        let author = digest(start, claim.author.as_bytes());
+        digest(digest(author, &claim.digest.0), &claim.signature)
+    };
+    (half(1), half(2))
 }
 
 /// Copies a record out of the frame it came in, which it would keep alive.

@@ -10,7 +10,7 @@ pub use views::{Figures, Link};
 
 use engine::TicketId;
 use node::{Command, CommandId, Effect, Input, Node};
-use wire::{Class, Content, RecordId};
+use wire::RecordId;
 
 use crate::chance::Chance;
 use crate::config::WorldConfig;
@@ -129,14 +129,12 @@ impl World {
         let mut numbers = Vec::new();
         for id in ids {
             let Some(keep) = kept.iter().find(|keep| keep.id == id) else { continue };
-            let class = match keep.signed.clone().open().map(|opened| opened.record.content) {
-                Ok(Content::Message(message)) => message.class,
-                Ok(Content::Entry(_) | Content::Profile(_)) | Err(_) => Class::Normal,
-            };
+            let Ok(opened) = keep.signed.clone().open() else { continue };
+            let class = opened.record.class();
             let (at_us, bytes) = (self.now_us, keep.signed.body.len());
             let published = Published { id, host, at_us, class, bytes };
             // The author's own signature is as good as checked.
-            self.ground.vault.seal(&keep.signed);
+            self.ground.vault.seal(&opened.claim());
             numbers.push(self.ground.messages.add(published, &keep.signed));
         }
         numbers

@@ -6,7 +6,7 @@ use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
-use crate::{Digest, NetworkId, NodeId, RecordId, Signed};
+use crate::{CarriedHead, Digest, NetworkId, NodeId, Piece, Pull, RecordId, Signed};
 
 /// Everything one node can say to another.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,10 +25,14 @@ pub enum Frame {
     Peers(Peers),
     /// Tell me whom you know.
     PeersWanted,
+    /// A piece of a body.
+    Piece(Piece),
     /// Are you there?
     Ping(Ping),
     /// I am.
     Pong(Pong),
+    /// Send me these pieces.
+    Pull(Pull),
     /// New records on their way to everybody, and what shapes the trees they travel on.
     Push(Push),
     /// Records that were asked for.
@@ -140,6 +144,8 @@ pub struct Push {
     pub prune: Vec<TreeId>,
     /// Trees on which the receiver shall push to the sender again.
     pub graft: Vec<TreeId>,
+    /// New records too large for one frame: their bodies follow in pieces.
+    pub heads: Vec<CarriedHead>,
 }
 
 impl TreeId {
@@ -337,8 +343,10 @@ impl Frame {
             Self::Hello(_) => "hello",
             Self::Peers(_) => "peers",
             Self::PeersWanted => "peers_wanted",
+            Self::Piece(_) => "piece",
             Self::Ping(_) => "ping",
             Self::Pong(_) => "pong",
+            Self::Pull(_) => "pull",
             Self::Push(_) => "push",
             Self::Records(_) => "records",
             Self::Summary(_) => "summary",

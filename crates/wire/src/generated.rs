@@ -8,7 +8,7 @@ pub struct Signed {
     /// Ed25519 public key, 32 bytes
     #[prost(bytes = "bytes", tag = "2")]
     pub author: ::prost::bytes::Bytes,
-    /// 64 bytes over label, network id and body
+    /// 64 bytes over label, network id and the digest of the body's pieces
     #[prost(bytes = "bytes", tag = "3")]
     pub signature: ::prost::bytes::Bytes,
 }
@@ -100,7 +100,10 @@ pub struct Profile {
 /// One frame between two linked nodes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Frame {
-    #[prost(oneof = "frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "frame::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15"
+    )]
     pub kind: ::core::option::Option<frame::Kind>,
 }
 /// Nested message and enum types in `Frame`.
@@ -131,6 +134,10 @@ pub mod frame {
         Goodbye(super::Goodbye),
         #[prost(message, tag = "12")]
         Agreed(super::Agreed),
+        #[prost(message, tag = "14")]
+        Piece(super::Piece),
+        #[prost(message, tag = "15")]
+        Pull(super::Pull),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -237,6 +244,54 @@ pub struct Push {
     /// for each of `have`: how long the sender has had it
     #[prost(uint32, repeated, tag = "6")]
     pub age_ms: ::prost::alloc::vec::Vec<u32>,
+    /// of records too large for one frame
+    #[prost(message, repeated, tag = "7")]
+    pub heads: ::prost::alloc::vec::Vec<Head>,
+}
+/// A signed record without its body, which follows in pieces.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Head {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub author: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub signature: ::prost::bytes::Bytes,
+    #[prost(enumeration = "Class", tag = "3")]
+    pub class: i32,
+    /// bytes of the body
+    #[prost(uint32, tag = "4")]
+    pub size: u32,
+    /// 32 bytes for each piece, in order
+    #[prost(bytes = "bytes", tag = "5")]
+    pub hashes: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "6")]
+    pub ttl: u32,
+    #[prost(uint32, tag = "7")]
+    pub hops: u32,
+    /// as in Carried
+    #[prost(fixed64, tag = "8")]
+    pub tree: u64,
+    #[prost(enumeration = "Offer", tag = "9")]
+    pub offer: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Piece {
+    /// the record, by the receiver's key
+    #[prost(fixed64, tag = "1")]
+    pub name: u64,
+    #[prost(uint32, tag = "2")]
+    pub index: u32,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub bytes: ::prost::bytes::Bytes,
+}
+/// A wish for pieces as soon as the receiver has them, in the place of the last one for this record.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pull {
+    /// the record, by the receiver's key
+    #[prost(fixed64, tag = "1")]
+    pub name: u64,
+    /// a bit for each, the first the lowest; none takes the wish back
+    #[prost(uint32, tag = "2")]
+    pub pieces: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Subtree {
@@ -436,6 +491,39 @@ impl Set {
         match value {
             "STATE" => Some(Self::State),
             "MESSAGES" => Some(Self::Messages),
+            _ => None,
+        }
+    }
+}
+/// How the pieces of a body get to the receiver of its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Offer {
+    /// when it asks
+    Ask = 0,
+    /// by themselves, as the sender gets them
+    Follow = 1,
+    /// when it asks; a comparison found that it lacks the record
+    Repair = 2,
+}
+impl Offer {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Ask => "ASK",
+            Self::Follow => "FOLLOW",
+            Self::Repair => "REPAIR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ASK" => Some(Self::Ask),
+            "FOLLOW" => Some(Self::Follow),
+            "REPAIR" => Some(Self::Repair),
             _ => None,
         }
     }

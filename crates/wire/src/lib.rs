@@ -11,6 +11,7 @@ mod frame;
 #[rustfmt::skip]
 mod generated;
 mod hash;
+mod head;
 mod identity;
 pub mod lattice;
 pub mod limits;
@@ -27,10 +28,11 @@ pub use frame::{
     Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
 };
 pub use hash::{Digest, NetworkId, RecordId};
+pub use head::{CarriedHead, Head, Offer, Piece, PieceSet, Pull};
 pub use identity::{Identity, NodeId};
 pub use proof::Proof;
 pub use record::{Bridged, Content, Entry, Message, MessageKind, Profile, Record};
-pub use signed::{Opened, Signed};
+pub use signed::{Claim, Opened, Signed};
 pub use time::Hlc;
 
 /// Version of the frames between nodes; a different major version is refused in the hello.

@@ -7,6 +7,13 @@
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The most a network file may allow for a record body.
 pub const BODY_BYTES_CEILING: usize = 256 * 1024;
+/// A body is cut into pieces of so many bytes: with what is around it, a frame that carries one is
+/// below 16 KiB. A record of one piece travels whole, a larger one as a head and its pieces.
+pub const PIECE_BYTES: usize = 15 * 1024;
+/// Pieces of one body.
+pub const PIECES_MAX: usize = BODY_BYTES_CEILING.div_ceil(PIECE_BYTES);
+/// Heads in one push.
+pub const HEADS_MAX: usize = 16;
 /// One encoded frame.
 pub const FRAME_BYTES_MAX: usize = 320 * 1024;
 /// Records in one push or one answer.

@@ -6,6 +6,7 @@ use std::{env, fs};
 mod any;
 mod corpus;
 mod decode;
+mod head;
 mod identity;
 mod limits;
 

@@ -1,26 +1,27 @@
 //! Which signatures are checked first.
 
 use tokio::sync::mpsc;
-use wire::{Class, Content, Hlc, Identity, Message, NetworkId, Record, RecordId, Signed};
+use wire::{Claim, Class, Content, Hlc, Identity, Message, NetworkId, Record, RecordId, Signed};
 
 use super::{CHECKS_AT_ONCE, Desk, Verifier};
 
-fn check(number: u64) -> (RecordId, Signed) {
+fn check(number: u64) -> (RecordId, Claim) {
     let content = Content::Message(Message::new("t", "1"));
     let (network, created) = (NetworkId::default(), Hlc::from_ms(1));
     let record = Record { network, seq: number, created, expires_ms: 1, content };
     let signed = Signed::seal(&record, &Identity::from_seed([1; 32]));
-    (signed.clone().open().unwrap().id, signed)
+    let opened = signed.open().unwrap();
+    (opened.id, opened.claim())
 }
 
 /// CLASS-1.
 #[test]
 fn an_alert_is_checked_before_all_that_waits() {
     let desk = Desk::new();
-    let (alert, signed) = check(10_000);
+    let (alert, claim) = check(10_000);
     desk.add(Class::Bulk, (0..100).map(check).collect());
     desk.add(Class::Normal, (100..200).map(check).collect());
-    desk.add(Class::Alert, vec![(alert, signed)]);
+    desk.add(Class::Alert, vec![(alert, claim)]);
     let first = desk.next().unwrap();
     assert_eq!((first[0].0, first.len()), (alert, CHECKS_AT_ONCE));
     let mut left = 201 - first.len();
@@ -50,10 +51,10 @@ fn every_verdict_comes_once_and_the_thread_ends_with_its_handle() {
     let verifier = Verifier::start(NetworkId::default(), sender).unwrap();
     let (mut checks, mut expected) = (Vec::new(), Vec::new());
     for number in 0..60 {
-        let (id, mut signed) = check(number);
-        signed.signature[0] ^= u8::from(number % 3 == 0);
+        let (id, mut claim) = check(number);
+        claim.signature[0] ^= u8::from(number % 3 == 0);
         expected.push((id, number % 3 != 0));
-        checks.push((id, signed));
+        checks.push((id, claim));
     }
     for (class, part) in Class::ALL.into_iter().zip(checks.chunks(15)) {
         verifier.check(class, part.to_vec());

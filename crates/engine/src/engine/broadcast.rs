@@ -18,7 +18,9 @@ use crate::{Effect, LinkId, Now, TicketId, Time};
 impl Engine {
     /// Takes what a peer tells of the broadcast under way.
     pub(super) fn push(&mut self, id: LinkId, push: Push, now: Now) {
-        let Push { records, have, want, prune, graft } = push;
+        let Push { records, have, want, prune, graft, heads } = push;
+        // Nobody sends one yet.
+        self.counters.dropped += heads.len() as u64;
         prune.into_iter().for_each(|tree| self.forest.prune(tree, id));
         graft.into_iter().for_each(|tree| self.forest.graft(tree, id));
         self.announced(id, &have, now);

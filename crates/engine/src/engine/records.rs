@@ -63,10 +63,10 @@ impl Engine {
                 return;
             }
         }
-        let (signed, source) = (arrival.opened.signed.clone(), arrival.source);
+        let (claim, source) = (arrival.opened.claim(), arrival.source);
         let class = self.alerts.class(&author, arrival.opened.record.class(), now);
         if self.intake.add(arrival, place) {
-            self.outbox.verify(class, id, signed);
+            self.outbox.verify(class, id, claim);
         } else {
             self.counters.dropped += 1;
             self.answer(source, DoorAnswer::Busy, When::AtOnce);

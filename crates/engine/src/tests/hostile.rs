@@ -145,9 +145,11 @@ fn profiles_are_small_enough_to_be_handed_over() {
         body.extend([0xe0, 0xd4, 0x03]);
         body.extend(vec![0u8; 60_000]);
         let body = Bytes::from(body);
-        let sig =
-            id.sign(&[b"trellis-record-signature-v1\0".as_slice(), &NETWORK.0, &body].concat());
-        let signed = Signed { body, signature: sig, ..profile(&id, START_MS, &[]) };
+        let signed = Signed { body, ..profile(&id, START_MS, &[]) };
+        let digest = signed.clone().open().unwrap().digest;
+        let label = b"trellis-record-signature-v1\0".as_slice();
+        let signature = id.sign(&[label, &NETWORK.0, &digest.0].concat());
+        let signed = Signed { signature, ..signed };
         lab.push(link, &signed, 3);
     }
     let known = lab.engine.status().known;

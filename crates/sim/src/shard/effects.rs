@@ -74,8 +74,8 @@ impl Shard {
                 let host = &mut self.hosts[at];
                 let done_us = host.worker_free_us.max(at_us) + cost_us * host.factor;
                 host.worker_free_us = done_us;
-                let verdict = |signed| ground.vault.verify(&NETWORK, signed);
-                let verdicts = batch.iter().map(|(id, signed)| (*id, verdict(signed))).collect();
+                let verdict = |claim| ground.vault.verify(&NETWORK, claim);
+                let verdicts = batch.iter().map(|(id, claim)| (*id, verdict(claim))).collect();
                 let verified = What::Input(Box::new(Input::Verified(verdicts)));
                 self.emit_self(ground, at, done_us, verified);
             }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
-use crate::{Digest, Signed, WireError, limits};
+use crate::{CarriedHead, Digest, Piece, Pull, Signed, WireError, limits};
 
 impl Frame {
     /// Encodes it.
@@ -30,8 +30,10 @@ impl Frame {
             Kind::Hello(it) => Self::Hello(Box::new(Hello::from_schema(it)?)),
             Kind::Peers(it) => Self::Peers(Peers::from_schema(it)?),
             Kind::PeersWanted(_) => Self::PeersWanted,
+            Kind::Piece(it) => Self::Piece(Piece::from_schema(it)?),
             Kind::Ping(it) => Self::Ping(Ping::from_schema(&it)?),
             Kind::Pong(it) => Self::Pong(Pong::from_schema(&it)?),
+            Kind::Pull(it) => Self::Pull(Pull::from_schema(&it)?),
             Kind::Push(it) => Self::Push(Push::from_schema(it)?),
             Kind::Records(it) => Self::Records(Records::from_schema(it)?),
             Kind::Summary(it) => Self::Summary(Summary::from_schema(Some(&it))?),
@@ -52,6 +54,7 @@ impl Frame {
                 answer_wanted: it.answer_wanted,
             }),
             Self::PeersWanted => Kind::PeersWanted(generated::PeersWanted {}),
+            Self::Piece(it) => Kind::Piece(it.to_schema()),
             Self::Ping(it) => Kind::Ping(generated::Ping {
                 nonce: it.nonce,
                 time_ms: it.report.map_or(0, |report| report.time_ms),
@@ -62,6 +65,7 @@ impl Frame {
                 time_ms: it.report.map_or(0, |report| report.time_ms),
                 summary: it.report.map(|report| report.summary.to_schema()),
             }),
+            Self::Pull(it) => Kind::Pull(it.to_schema()),
             Self::Push(it) => Kind::Push(it.to_schema()),
             Self::Records(it) => Kind::Records(it.to_schema()),
             Self::Summary(it) => Kind::Summary(it.to_schema()),
@@ -159,6 +163,7 @@ impl Push {
             want: self.want.iter().map(|id| id.0).collect(),
             prune: trees(&self.prune),
             graft: trees(&self.graft),
+            heads: self.heads.iter().map(CarriedHead::to_schema).collect(),
         }
     }
 
@@ -172,12 +177,16 @@ impl Push {
         let have = schema.have.into_iter().zip(schema.age_ms);
         let have = have.map(|(id, age_ms)| Have { id: ShortId(id), age_ms });
         let trees = |trees: Vec<u64>| trees.into_iter().map(TreeId).collect();
+        check_count("heads", schema.heads.len(), limits::HEADS_MAX)?;
+        let heads: Result<Vec<CarriedHead>, WireError> =
+            schema.heads.iter().map(CarriedHead::from_schema).collect();
         Ok(Self {
             records: all_carried(schema.records)?,
             have: have.collect(),
             want: schema.want.into_iter().map(ShortId).collect(),
             prune: trees(schema.prune),
             graft: trees(schema.graft),
+            heads: heads?,
         })
     }
 }

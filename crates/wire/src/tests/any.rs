@@ -5,10 +5,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::{
-    Bridged, Carried, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Have, Hello,
-    Hlc, Item, Message, MessageKind, NodeId, Peers, Ping, Pong, Profile, Push, Range, Reason,
-    Record, Records, Report, Set, SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View,
-    Wanted, limits,
+    Bridged, Carried, CarriedHead, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye,
+    Have, Head, Hello, Hlc, Item, Message, MessageKind, NodeId, Offer, Peers, Piece, PieceSet,
+    Ping, Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, Set, SetSummary,
+    ShortId, Signed, Subtree, Summary, TreeId, View, Wanted, limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -84,6 +84,8 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         (any::<u32>(), report()).prop_map(|(nonce, report)| Frame::Ping(Ping { nonce, report })),
         (any::<u32>(), report()).prop_map(|(nonce, report)| Frame::Pong(Pong { nonce, report })),
         push(),
+        pull(),
+        piece(),
         records(),
         summary().prop_map(Frame::Summary),
     ]
@@ -99,16 +101,45 @@ pub(super) fn signed() -> impl Strategy<Value = Signed> {
 
 fn push() -> impl Strategy<Value = Frame> {
     let numbers = || vec(any::<u64>(), 0..4);
-    (vec(carried(), 0..4), numbers(), numbers(), numbers(), numbers()).prop_map(
-        |(records, haves, want, prune, graft)| {
+    let records = (vec(carried(), 0..4), vec(head(), 0..3));
+    (records, numbers(), numbers(), numbers(), numbers()).prop_map(
+        |((records, heads), haves, want, prune, graft)| {
             let ids = |ids: Vec<u64>| ids.into_iter().map(ShortId).collect();
             let trees = |trees: Vec<u64>| trees.into_iter().map(TreeId).collect();
             let have = |id: u64| Have { id: ShortId(id), age_ms: (id >> 33) as u32 };
             let have = haves.into_iter().map(have).collect();
             let want = ids(want);
-            Frame::Push(Push { records, have, want, prune: trees(prune), graft: trees(graft) })
+            let (prune, graft) = (trees(prune), trees(graft));
+            Frame::Push(Push { records, have, want, prune, graft, heads })
         },
     )
+}
+
+fn head() -> impl Strategy<Value = CarriedHead> {
+    let class = prop_oneof![Just(Class::Alert), Just(Class::Normal), Just(Class::Bulk)];
+    let offer = prop_oneof![Just(Offer::Ask), Just(Offer::Follow), Just(Offer::Repair)];
+    let size = limits::PIECE_BYTES + 1..=limits::BODY_BYTES_CEILING;
+    (signed(), size, digest(), class, (0..=limits::HOPS_MAX, any::<u8>(), any::<u64>(), offer))
+        .prop_map(|(signed, size, hash, class, (ttl, hops, tree, offer))| {
+            let Signed { author, signature, .. } = signed;
+            let hashes = vec![hash; size.div_ceil(limits::PIECE_BYTES)];
+            let size = u32::try_from(size).unwrap();
+            let head = Head { author, signature, class, size, hashes };
+            CarriedHead { head, ttl, hops, tree: TreeId(tree), offer }
+        })
+}
+
+fn piece() -> impl Strategy<Value = Frame> {
+    (any::<u64>(), 0..limits::PIECES_MAX, bytes(300)).prop_map(|(name, index, bytes)| {
+        let index = u8::try_from(index).unwrap();
+        Frame::Piece(Piece { name: ShortId(name), index, bytes })
+    })
+}
+
+fn pull() -> impl Strategy<Value = Frame> {
+    (any::<u64>(), 0..=limits::PIECES_MAX).prop_map(|(name, count)| {
+        Frame::Pull(Pull { name: ShortId(name), pieces: PieceSet::first(count) })
+    })
 }
 
 fn report() -> impl Strategy<Value = Option<Report>> {
