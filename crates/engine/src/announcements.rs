@@ -1,6 +1,7 @@
 //! What waits to be told to single links: announcements and prunes, several in one frame.
 //!
-//! They go after `announce_ms`, or once there are enough to fill a frame.
+//! The first goes at once; what follows waits until `announce_ms` after it, or until there is enough
+//! to fill a frame.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,8 @@ use crate::{LinkId, Now, Time};
 #[derive(Debug)]
 pub(crate) struct Announcements {
     waiting: BTreeMap<LinkId, Waiting>,
+    /// When a link may be told again.
+    free_at: BTreeMap<LinkId, Time>,
     announce_ms: u64,
 }
 
@@ -25,7 +28,7 @@ struct Waiting {
 
 impl Announcements {
     pub(crate) fn new(announce_ms: u64) -> Self {
-        Self { waiting: BTreeMap::new(), announce_ms }
+        Self { waiting: BTreeMap::new(), free_at: BTreeMap::new(), announce_ms }
     }
 
     /// Tells a link of a record that has just come.
@@ -46,6 +49,7 @@ impl Announcements {
 
     pub(crate) fn link_gone(&mut self, link: LinkId) {
         self.waiting.remove(&link);
+        self.free_at.remove(&link);
     }
 
     /// Takes what is due, a frame each.
@@ -53,6 +57,7 @@ impl Announcements {
         let due = self.waiting.extract_if(.., |_, waiting| waiting.at <= now.time());
         let mut frames = Vec::new();
         for (link, Waiting { have, mut prune, .. }) in due {
+            self.free_at.insert(link, now.after(self.announce_ms));
             let have: Vec<Have> =
                 have.into_iter().map(|(id, since)| aged(id, since, now)).collect();
             let mut parts = have.chunks(limits::SHORT_IDS_MAX);
@@ -70,7 +75,7 @@ impl Announcements {
     }
 
     fn entry(&mut self, link: LinkId, now: Now) -> &mut Waiting {
-        let at = now.after(self.announce_ms);
+        let at = self.free_at.get(&link).copied().unwrap_or_default().max(now.time());
         let empty = || Waiting { at, have: Vec::new(), prune: Vec::new() };
         self.waiting.entry(link).or_insert_with(empty)
     }

@@ -170,15 +170,20 @@ impl Engine {
         }
     }
 
-    /// Tells a few links of a record (TREE-3). For a second they are the same, so that several ids
-    /// share a frame.
+    /// Tells a few links of a record (TREE-3): the nearest, who can ask and have it soonest, and
+    /// some others, who lose records at other times. For a second they are the same, so that
+    /// several ids share a frame.
     fn announce(&mut self, id: &RecordId, mut links: Vec<LinkId>, now: Now) {
         if self.salt.0 <= now.time() {
             self.salt = (now.after(SALT_MS), self.random.number());
         }
-        let salt = self.salt.1;
-        links.sort_by_key(|link| (link.0 ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        links.truncate(self.config.announce_links);
+        let (salt, most) = (self.salt.1, self.config.announce_links);
+        let rtt_ms = |link: &LinkId| self.links.get(*link).and_then(|it| it.rtt_ms);
+        links.sort_by_key(|link| (rtt_ms(link).unwrap_or(RTT_MS), *link));
+        let mut others = links.split_off(most.div_ceil(2).min(links.len()));
+        others.sort_by_key(|link| (link.0 ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        links.extend(others);
+        links.truncate(most);
         for link in links {
             let Some(key) = self.links.ids_key(link) else { continue };
             self.announcements.have(link, ShortId::of(key, id), now);
