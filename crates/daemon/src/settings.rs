@@ -89,6 +89,7 @@ impl Settings {
             fanout: size("gossip.fanout"),
             announce_links: size("gossip.announce_links"),
             announce_ms: number("gossip.announce_ms"),
+            far_ms: number("gossip.far_ms"),
             graft_ms: number("gossip.graft_ms"),
             graft_ms_max: number("gossip.graft_ms_max"),
             landmarks: size("gossip.landmarks"),

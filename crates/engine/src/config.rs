@@ -49,14 +49,17 @@ pub struct Config {
     /// Links without a tree's record that are told of it (default 3): a node hears of what it
     /// misses from three neighbours on average, and of what all of them miss by comparison.
     pub announce_links: usize,
-    /// How long announcements and prunes wait for others to the same link (default 50 ms): 60 of 68
-    /// bytes are headers.
+    /// How long announcements and prunes wait for others to the same link, behind the last ones
+    /// (default 50 ms): 60 of 68 bytes are headers.
     pub announce_ms: u64,
     /// How long an announced record has to come by itself before it is asked for (default 30 ms,
     /// and what it usually takes on top, learned), and the longest that can become (500 ms).
     pub graft_ms: u64,
     /// See `graft_ms`.
     pub graft_ms_max: u64,
+    /// Round trip from which on a tree keeps a second link that pushes (default 200 ms): a record
+    /// lost on a long way is late for everybody behind it.
+    pub far_ms: u64,
     /// Trees remembered (default 4,096, about 100 B each). Those used least lately make room.
     pub trees_max: usize,
     /// Trees of others that must be known before a record of ours travels on one of them instead
@@ -170,6 +173,7 @@ impl Config {
             announce_ms: 50,
             graft_ms: 30,
             graft_ms_max: 500,
+            far_ms: 200,
             trees_max: 4_096,
             landmarks: 8,
             warm_ms: 600_000,

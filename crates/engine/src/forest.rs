@@ -41,6 +41,8 @@ struct Tree {
     refused_at: Time,
     /// The link that brought the root's last record first.
     parent: Option<LinkId>,
+    /// A second link that pushes, where the parent is far away: what one loses the other has.
+    spare: Option<LinkId>,
     /// When a record travelled on it last, and when one of its root's did.
     used: Time,
     rooted: Option<Time>,
@@ -85,7 +87,21 @@ impl Forest {
             if tree.rival == Some(link) {
                 tree.rival = None;
             }
+            if tree.spare == Some(link) {
+                tree.spare = None;
+            }
         }
+    }
+
+    /// Says whether a link that came second may push on, because the parent is far away and a loss
+    /// on that way would delay all behind it (TREE-9).
+    pub(crate) fn spares(&mut self, tree: TreeId, link: LinkId, now: Now) -> bool {
+        let tree = self.tree(tree, now);
+        if tree.parent == Some(link) {
+            return false;
+        }
+        let spare = *tree.spare.get_or_insert(link);
+        spare == link
     }
 
     /// Returns a link as a set.
@@ -132,6 +148,10 @@ impl Forest {
         tree.misses = 0;
         tree.refused.remove(set);
         if let Some(delay_ms) = delay_ms {
+            if tree.spare == Some(link) {
+                // They change places.
+                tree.spare = tree.parent;
+            }
             tree.parent = Some(link);
             tree.delay_ms = match tree.rooted {
                 Some(_) => (3 * tree.delay_ms + delay_ms) / 4,

@@ -105,6 +105,11 @@ impl Engine {
             return;
         }
         let of_root = TreeId::of(&arrival.opened.signed.author) == arrival.tree;
+        let parent = recent.via.and_then(|link| self.links.get(link));
+        let far = parent.and_then(|link| link.rtt_ms).is_some_and(|it| self.config.far_ms <= it);
+        if of_root && far && self.forest.spares(arrival.tree, id, now) {
+            return;
+        }
         if self.forest.refuses(arrival.tree, id, of_root, now) {
             self.counters.pruned += 1;
             self.announcements.prune(id, arrival.tree, now);

@@ -359,3 +359,18 @@ fn a_link_through_which_records_come_sooner_becomes_the_parent() {
     assert!(told_of(3, 60).is_empty());
     assert_eq!(told_of(4, 60), vec![tree_of(&author)]);
 }
+
+#[test]
+fn where_the_parent_is_far_a_second_link_pushes_on() {
+    // TREE-9
+    let (mut lab, links) = lab_with(3, Config { far_ms: 0, ..config() });
+    let author = puppet(20);
+    for number in 0..3 {
+        let signed = message(&author, START_MS + number, "x");
+        links.iter().for_each(|link| drop(lab.push(*link, &signed, 9)));
+    }
+    // One stays beside the parent, the third is pruned.
+    lab.pass(100);
+    let pruned = links.iter().map(|link| told(&lab.effects, *link).prune.len());
+    assert_eq!(pruned.collect::<Vec<_>>(), [0, 0, 1]);
+}
