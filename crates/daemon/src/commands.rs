@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use node::{Answer, Command, CommandError, Draft, PeerStatus, Publication, Status};
 use tokio::sync::{mpsc, oneshot};
-use wire::{Address, RecordId};
+use wire::{Address, Class, RecordId};
 
 use crate::feed::Feed;
 
@@ -20,7 +20,38 @@ pub struct Commands {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) command: Command,
-    pub(crate) answer: oneshot::Sender<Result<Answer, Failure>>,
+    pub(crate) answer: oneshot::Sender<Result<Reply, Failure>>,
+}
+
+/// The node's answer, and what became of the frames that belong to it.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) answer: Answer,
+    pub(crate) handed: Handed,
+}
+
+/// What was handed to links.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Handed {
+    /// Links that will send all of it.
+    pub links_queued: usize,
+    /// Links whose queue had no room for all of it: they learn of it by comparison.
+    pub links_congested: usize,
+    /// Bytes that wait to be sent, on all links.
+    pub backlog_bytes: usize,
+}
+
+/// What is known of a message once it is on disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// Its name.
+    pub id: RecordId,
+    /// Links of this node: those it is not handed to are told of it.
+    pub links: usize,
+    /// The class it travels in.
+    pub class: Class,
+    /// What was handed over.
+    pub handed: Handed,
 }
 
 /// Why a command has no good answer. What is not said to be unknown changed nothing.
@@ -53,11 +84,12 @@ impl Commands {
         Self { requests, feed, message_life_ms }
     }
 
-    /// Publishes a message; returns its id and the number of links it was handed to once it is on
-    /// disk. Dropping the future does not undo the command; the same holds for all below.
-    pub async fn publish(&self, publication: Publication) -> Result<(RecordId, usize), Failure> {
-        match self.ask(Command::Publish(publication)).await? {
-            Answer::Published { id, links } => Ok((id, links)),
+    /// Publishes a message; returns what became of it once it is on disk. Dropping the future does
+    /// not undo the command; the same holds for all below.
+    pub async fn publish(&self, publication: Publication) -> Result<Receipt, Failure> {
+        let Reply { answer, handed } = self.call(Command::Publish(publication)).await?;
+        match answer {
+            Answer::Published { id, links, class } => Ok(Receipt { id, links, class, handed }),
             other => Err(unexpected(&other)),
         }
     }
@@ -105,6 +137,10 @@ impl Commands {
     }
 
     pub(crate) async fn ask(&self, command: Command) -> Result<Answer, Failure> {
+        self.call(command).await.map(|reply| reply.answer)
+    }
+
+    async fn call(&self, command: Command) -> Result<Reply, Failure> {
         let (answer, answered) = oneshot::channel();
         let request = Request { command, answer };
         match self.requests.send_timeout(request, QUEUE_MAX).await {
@@ -113,7 +149,9 @@ impl Commands {
             Err(mpsc::error::SendTimeoutError::Closed(_)) => return Err(Failure::Stopped),
         }
         match tokio::time::timeout(ANSWER_MAX, answered).await {
-            Ok(Ok(Ok(Answer::Refused(error)))) => Err(Failure::Refused(error)),
+            Ok(Ok(Ok(Reply { answer: Answer::Refused(error), .. }))) => {
+                Err(Failure::Refused(error))
+            }
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Failure::Stopped),
             Err(_) => Err(Failure::Late),

@@ -20,7 +20,7 @@ mod store_thread;
 pub mod telemetry;
 mod verify;
 
-pub use commands::{Commands, Failure};
+pub use commands::{Commands, Failure, Handed, Receipt};
 pub use directory::DirectoryError;
 pub use feed::{Feed, Item, Subscription};
 pub use node;

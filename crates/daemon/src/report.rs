@@ -190,7 +190,8 @@ fn message_event(origin: Origin, signed: &Signed, message: Message) -> MessageEv
     });
     let (topic, author) = (message.topic, signed.author.to_string());
     let payload = Json::of(&message.payload);
-    MessageEvent { id, topic, author, kind, payload, created, hops, from, bridged }
+    let class = message.class.into();
+    MessageEvent { id, topic, author, kind, class, payload, created, hops, from, bridged }
 }
 
 /// Time in which a pace lets its burst through.

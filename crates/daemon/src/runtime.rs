@@ -7,6 +7,7 @@
 mod held;
 mod inputs;
 mod questions;
+mod receipts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use transport::{Inbound, Inbox, Transport};
 
 use crate::clock::Clock;
-use crate::commands::{Failure, Request};
+use crate::commands::{Failure, Reply, Request};
 use crate::doors::Doors;
 use crate::report::Reporter;
 use crate::running::RunError;
@@ -27,6 +28,7 @@ use crate::store_thread::{JobId, Load, StoreThread, Stored};
 use crate::verify::{Verified, Verifier};
 use held::Held;
 use questions::{Agreed, Look};
+use receipts::Receipts;
 
 /// Everything one node runs on.
 pub(crate) struct Runtime {
@@ -52,11 +54,12 @@ pub(crate) struct Desk {
     commands: u64,
     doors: Doors,
     held: Held,
+    receipts: Receipts,
     look: Option<Look>,
     agreed: Option<Agreed>,
 }
 
-type Caller = oneshot::Sender<Result<Answer, Failure>>;
+type Caller = oneshot::Sender<Result<Reply, Failure>>;
 
 /// How the runtime is, for everybody who must not wait for it.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +130,7 @@ impl Runtime {
 
     fn perform(&mut self, effects: Vec<Effect>) {
         let mut gate: Option<JobId> = None;
+        self.desk.receipts.begin(None);
         for effect in effects {
             match (effect, gate) {
                 // Reads and writes go to their thread at once: its queue keeps their order.
@@ -160,8 +164,8 @@ impl Runtime {
             NetEffect::PushDoor(address, envelope) => self.transport.push_door(address, *envelope),
             NetEffect::Report(event) => self.reporter.report(event, self.clock.now().unix_ms),
             NetEffect::Send(link, class, frame) => {
-                // What was not queued is reported by the transport.
-                self.transport.send(link.0, class, &frame);
+                let sent = self.transport.send(link.0, class, &frame);
+                self.desk.receipts.sent(link, sent);
             }
             NetEffect::Verify(class, checks) => self.verifier.check(class, checks),
         }
@@ -188,8 +192,9 @@ impl Runtime {
 
     fn answer(&mut self, id: CommandId, outcome: Result<Answer, Failure>) {
         if let Some(caller) = self.desk.callers.remove(&id) {
+            let handed = self.desk.receipts.handed(self.transport.backlog_bytes());
             // A caller that hung up needs no answer.
-            let _hung_up = caller.send(outcome);
+            let _hung_up = caller.send(outcome.map(|answer| Reply { answer, handed }));
         }
     }
 
@@ -204,7 +209,8 @@ impl Runtime {
             Stored::Durable(job) => {
                 self.store.durable(job);
                 self.recovered();
-                for effect in self.desk.held.release(job) {
+                for (job, effect) in self.desk.held.release(job) {
+                    self.desk.receipts.begin(Some(job));
                     self.perform_now(effect);
                 }
             }

@@ -9,4 +9,5 @@ mod events;
 mod fuzz;
 mod lab;
 mod life;
+mod receipts;
 mod settings;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engine::{PeerStatus, Status};
-use wire::{Address, MessageKind, RecordId, WireError};
+use wire::{Address, Class, MessageKind, RecordId, WireError};
 
 /// Names a command; its answer repeats it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -38,6 +38,8 @@ pub struct Publication {
     pub reply_to: Option<RecordId>,
     /// How long it lives, milliseconds.
     pub life_ms: u64,
+    /// How urgent it is; [`Class::Control`] is refused.
+    pub class: Class,
 }
 
 /// An entry to be; `None` deletes.
@@ -58,12 +60,14 @@ pub enum Answer {
     Done,
     /// Everybody we know of.
     Peers(Vec<PeerStatus>),
-    /// The message is on disk and on its way to so many links.
+    /// The message is on disk and on its way.
     Published {
         /// Its name.
         id: RecordId,
-        /// Links it was handed to.
+        /// Links of this node: those it is not handed to are told of it.
         links: usize,
+        /// The class it travels in: an alert beyond its author's budget is normal (ALERT-1).
+        class: Class,
     },
     /// Nothing changed.
     Refused(CommandError),
@@ -93,6 +97,9 @@ pub enum CommandError {
     /// No more entries fit.
     #[error("the state holds {0} entries, the most this node keeps")]
     Full(usize),
+    /// What nodes say to each other goes before messages, so no message may say that it is that.
+    #[error("the class control is for what nodes say to each other: use alert, normal or bulk")]
+    Control,
     /// The message would live too long or not at all.
     #[error("a message lives at most {} days", .0 / 86_400_000)]
     Life(u64),

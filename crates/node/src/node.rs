@@ -1,7 +1,7 @@
 //! The switchboard between the engine and what operators ask of it.
 
 use engine::{Engine, Now, Snapshot, Time};
-use wire::{Content, Entry, Identity, Message, WireError, limits};
+use wire::{Class, Content, Entry, Identity, Message, WireError, limits};
 
 use crate::{Answer, Command, CommandError, CommandId, Draft, Publication};
 
@@ -104,18 +104,21 @@ impl Node {
 
     fn publish(&mut self, publication: Publication, now: Now) -> Result<Answer, CommandError> {
         self.may_write(now)?;
-        let Publication { topic, kind, payload, reply_to, life_ms } = publication;
+        let Publication { topic, kind, payload, reply_to, life_ms, class } = publication;
+        if class == Class::Control {
+            return Err(CommandError::Control);
+        }
         let life_ms_max = self.engine.config().message_life_ms_max;
         if life_ms == 0 || life_ms_max < life_ms {
             return Err(CommandError::Life(life_ms_max));
         }
-        let message = Message { kind, reply_to, ..Message::new(topic, payload) };
+        let message = Message { kind, reply_to, class, ..Message::new(topic, payload) };
         message.check()?;
         self.check_size(message.topic.len() + message.payload.len())?;
-        let links = self.engine.links_len();
+        let (links, class) = (self.engine.links_len(), self.engine.class_of_own(class, now));
         let ids = self.engine.write(vec![(Content::Message(message), life_ms)], now);
         match ids.first() {
-            Some(id) => Ok(Answer::Published { id: *id, links }),
+            Some(id) => Ok(Answer::Published { id: *id, links, class }),
             None => Err(CommandError::NoRoom),
         }
     }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use engine::{Connected, Direction, LinkId, Now, Snapshot};
 use wire::{
-    Content, Digest, Frame, Hello, Hlc, Identity, MessageKind, Profile, Record, Signed, Summary,
+    Class, Content, Digest, Frame, Hello, Hlc, Identity, MessageKind, Profile, Record, Signed,
+    Summary,
 };
 
 use crate::{
@@ -44,7 +45,14 @@ fn draft(name: &str, value: &str) -> Draft {
 fn publication() -> Publication {
     let payload = Bytes::from_static(b"1");
     let (kind, reply_to) = (MessageKind::Announce, None);
-    Publication { topic: "t".to_owned(), kind, payload, reply_to, life_ms: 1_000 }
+    Publication {
+        topic: "t".to_owned(),
+        kind,
+        payload,
+        reply_to,
+        life_ms: 1_000,
+        class: Class::Normal,
+    }
 }
 
 /// Asks for something that is refused; nothing is written, nothing said, nothing held.
@@ -175,4 +183,27 @@ fn an_added_peer_is_dialled_at_once() {
     assert!(node.deadline().is_some_and(|at| at <= NOW.time()));
     let effects = node.handle(Input::Net(engine::Input::Tick), NOW);
     assert!(effects.iter().any(|it| matches!(it, Effect::Net(engine::Effect::Dial(_)))));
+}
+
+#[test]
+fn an_alert_is_signed_as_one_and_told_when_it_is_one_too_many() {
+    // ALERT-1
+    let mut node = node_with(|config| config.alert_burst = 1);
+    let alert = Publication { class: Class::Alert, ..publication() };
+    let mut classes = Vec::new();
+    for _ in 0..2 {
+        let (answer, effects) = ask(&mut node, Command::Publish(alert.clone()));
+        let Answer::Published { class, .. } = answer else { panic!("{answer:?}") };
+        let Effect::Net(engine::Effect::Persist(batch)) = &effects[0] else { panic!("not kept") };
+        let opened = batch.keep[0].signed.clone().open().unwrap();
+        classes.push((class, opened.record.class()));
+    }
+    assert_eq!(classes, [(Class::Alert, Class::Alert), (Class::Normal, Class::Alert)]);
+}
+
+#[test]
+fn no_message_says_that_it_is_control() {
+    let mut node = node_with(|_| {});
+    let control = Publication { class: Class::Control, ..publication() };
+    assert_eq!(check_refused(&mut node, Command::Publish(control)), CommandError::Control);
 }

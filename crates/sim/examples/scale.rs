@@ -112,6 +112,7 @@ fn publication(bytes: usize) -> Publication {
         payload: Bytes::from(format!("\"{}\"", "x".repeat(bytes.saturating_sub(2)))),
         reply_to: None,
         life_ms: 86_400_000,
+        class: wire::Class::Normal,
     }
 }
 

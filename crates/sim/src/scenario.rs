@@ -240,7 +240,14 @@ fn publish(world: &mut World, node: usize) -> Result<(), String> {
     let payload = Bytes::from(format!(r#"{{"from":{node}}}"#));
     let (kind, reply_to) = (MessageKind::Announce, None);
     let topic = "water".to_owned();
-    let publication = Publication { topic, kind, payload, reply_to, life_ms: 86_400_000 };
+    let publication = Publication {
+        topic,
+        kind,
+        payload,
+        reply_to,
+        life_ms: 86_400_000,
+        class: wire::Class::Normal,
+    };
     world.command(node, Command::Publish(publication)).map(|_| ())
 }
 

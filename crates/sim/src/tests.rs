@@ -50,8 +50,14 @@ fn steady_traffic_that_arrives_begins_no_walk() {
             let node = world.draw(24);
             let payload = bytes::Bytes::from(number.to_string());
             let (kind, topic) = (wire::MessageKind::Announce, "t".to_owned());
-            let publication =
-                Publication { topic, kind, payload, reply_to: None, life_ms: 86_400_000 };
+            let publication = Publication {
+                topic,
+                kind,
+                payload,
+                reply_to: None,
+                life_ms: 86_400_000,
+                class: wire::Class::Normal,
+            };
             world.command(node, Command::Publish(publication)).unwrap();
             world.run(50).unwrap();
         }

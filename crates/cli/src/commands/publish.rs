@@ -17,6 +17,7 @@ use crate::words::counted;
 #[command(after_help = "Examples:
   trellis publish news '\"the bridge is open\"'
   trellis publish water '{\"need\": 200}' --kind request --life 2h
+  trellis publish fire '\"leave the valley\"' --class alert
   date -u +'\"%FT%TZ\"' | trellis publish clock -")]
 pub(crate) struct Args {
     /// The topic
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// What the message is for
     #[arg(long, value_enum, default_value_t = Kind::Announce)]
     kind: Kind,
+    /// How urgent it is: alerts go first on all links, bulk waits for the rest
+    #[arg(long, value_parser = class, default_value = "normal", value_name = "alert|normal|bulk")]
+    class: &'static str,
     /// Id of the request it answers
     #[arg(long, value_name = "ID")]
     reply_to: Option<String>,
@@ -52,16 +56,42 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
         return place.output.data(answer.text);
     }
     place.output.data(&answer.value.id)?;
-    place.output.note(match answer.value.links {
-        0 => "kept; no peer is linked, it leaves with the next link".to_owned(),
-        links => format!("on its way over {}", counted(links as u64, "link", "links")),
-    });
+    place.output.note(receipt(&answer.value));
     Ok(())
+}
+
+/// Says in a line what became of a message.
+fn receipt(published: &Published) -> String {
+    let links = |count: usize| counted(count as u64, "link", "links");
+    let mut line = match (published.links, published.links_queued) {
+        (0, _) => "kept; no peer is linked, it leaves with the next link".to_owned(),
+        (all, 0) => format!("kept; {} will be told of it", links(all)),
+        (_, queued) => format!("on its way over {}", links(queued)),
+    };
+    if 0 < published.links_congested {
+        let congested = links(published.links_congested);
+        line += &format!("; {congested} had no room and will catch up");
+    }
+    if published.demoted {
+        line += "; too many alerts at once, so it travels as a normal message";
+    }
+    line
+}
+
+/// Reads a class a message may have.
+fn class(text: &str) -> Result<&'static str, String> {
+    match text {
+        "alert" => Ok("alert"),
+        "normal" => Ok("normal"),
+        "bulk" => Ok("bulk"),
+        "control" => Err("that is what nodes say to each other: use alert, normal or bulk".into()),
+        _ => Err("use alert, normal or bulk".into()),
+    }
 }
 
 /// Builds the body around the payload's own text, so that its numbers keep their digits.
 fn body(args: &Args, payload: &str) -> anyhow::Result<String> {
-    let mut body = json!({ "topic": args.topic, "kind": kind(args.kind) });
+    let mut body = json!({ "topic": args.topic, "kind": kind(args.kind), "class": args.class });
     if let Some(life_s) = args.life {
         body["life_s"] = life_s.into();
     }

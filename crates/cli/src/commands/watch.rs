@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::ValueEnum;
-use daemon::api::types::{Event, EventData, Gap};
+use daemon::api::types::{Event, EventData, Gap, MessageClass};
 use futures_util::StreamExt as _;
 use reqwest::Response;
 use tokio::time::Instant;
@@ -182,7 +182,12 @@ fn line(event: &Event) -> anyhow::Result<String> {
             let payload = printable_json(it.payload.text());
             let topic = printable(&it.topic);
             let mark = if it.bridged.is_some() { "\tunsigned" } else { "" };
-            format!("{topic}\t...{}\t{payload}{mark}", short_node(&it.author))
+            let class = match it.class {
+                MessageClass::Alert => "\talert",
+                MessageClass::Bulk => "\tbulk",
+                MessageClass::Control | MessageClass::Normal => "",
+            };
+            format!("{topic}\t...{}\t{payload}{class}{mark}", short_node(&it.author))
         }
         EventData::Peer(it) => {
             let node = it.node.as_deref().map_or("an address", short_node);

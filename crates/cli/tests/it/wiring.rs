@@ -49,7 +49,9 @@ fn every_command_answers_with_its_schema() {
     assert_eq!(status["node"], node.up["node"]);
     has(&node.json(&["peers"]), "trellis.peers/1", &["peers"]);
     let published = node.json(&["publish", "news", "{\"a\":1}", "--life", "1h"]);
-    has(&published, "trellis.published/1", &["id", "links"]);
+    let keys = ["id", "links", "class", "demoted", "links_queued", "links_congested"];
+    has(&published, "trellis.published/1", &keys);
+    assert_eq!(published["class"], "normal");
     let written = node.json(&["put", "well/3", "{\"litres\":500}"]);
     has(&written, "trellis.written/1", &["ids", "root", "entries"]);
     let entry = node.json(&["get", "well/3"]);
@@ -77,6 +79,8 @@ fn every_command_also_speaks_to_people() {
     assert_eq!(node.run(&["root"]).succeeds().stdout.trim().len(), 64);
     node.run(&["peers"]).succeeds().says("no peer is known");
     node.run(&["publish", "news", "1"]).succeeds().says("no peer is linked");
+    let said = node.run(&["publish", "news", "1", "--class", "control"]).exits(2);
+    said.says("what nodes say to each other");
     assert!(node.run(&["config", "show"]).succeeds().stdout.contains("flag --http"));
 }
 
@@ -245,7 +249,7 @@ fn a_watcher_sees_what_comes_and_stops_after_its_count() {
     assert!(watching.contains("watching"), "{watching}");
     node.json(&["publish", "other", "0"]);
     node.json(&["publish", "news", "1"]);
-    node.json(&["publish", "news", "2", "--kind", "request"]);
+    node.json(&["publish", "news", "2", "--kind", "request", "--class", "alert"]);
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -253,6 +257,13 @@ fn a_watcher_sees_what_comes_and_stops_after_its_count() {
     let payloads: Vec<&Value> = events.iter().map(|event| &event["data"]["payload"]).collect();
     assert_eq!(payloads, [&json!(1), &json!(2)]);
     assert_eq!(events[1]["data"]["kind"], "request");
+    assert_eq!(
+        (&events[0]["data"]["class"], &events[1]["data"]["class"]),
+        (&json!("normal"), &json!("alert"))
+    );
+    let shown =
+        node.run(&["watch", "news", "--from", &events[0]["id"].to_string(), "--count", "1"]);
+    assert!(shown.succeeds().stdout.contains("\talert"));
     let last = events[0]["id"].to_string();
     let again = node.run(&["watch", "news", "--from", &last, "--count", "1", "--json"]);
     assert_eq!(again.succeeds().json()["data"]["payload"], 2);

@@ -125,7 +125,9 @@ impl From<Failure> for Problem {
             Failure::Busy | Failure::Late => Code::Busy,
             Failure::DiskFull(_) => Code::DiskFull,
             Failure::Refused(CommandError::Bad(WireError::TooLarge { .. })) => Code::TooLarge,
-            Failure::Refused(CommandError::Bad(_) | CommandError::Life(_)) => Code::BadRequest,
+            Failure::Refused(
+                CommandError::Bad(_) | CommandError::Control | CommandError::Life(_),
+            ) => Code::BadRequest,
             Failure::Refused(CommandError::Ahead(_) | CommandError::Clock(_)) => Code::ClockOff,
             Failure::Refused(CommandError::Full(_) | CommandError::NoRoom) => Code::StateFull,
             Failure::Refused(CommandError::Stopping) | Failure::Stopped => Code::Stopping,

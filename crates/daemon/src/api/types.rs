@@ -15,7 +15,7 @@ pub use events::{
     RefusedEvent, RootEvent,
 };
 pub use json::Json;
-pub use messages::{MessageKind, NewMessage, Published};
+pub use messages::{MessageClass, MessageKind, NewMessage, Published};
 
 /// `trellis.status/1`: how this node is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]

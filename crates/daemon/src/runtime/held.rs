@@ -16,9 +16,9 @@ impl Held {
     }
 
     /// Takes what waited for writes up to this one.
-    pub(super) fn release(&mut self, durable: JobId) -> Vec<Effect> {
+    pub(super) fn release(&mut self, durable: JobId) -> Vec<(JobId, Effect)> {
         let ready = self.0.iter().take_while(|(job, _)| *job <= durable).count();
-        self.0.drain(..ready).map(|(_, effect)| effect).collect()
+        self.0.drain(..ready).collect()
     }
 
     /// Takes the answers out and leaves the rest.

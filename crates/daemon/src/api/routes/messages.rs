@@ -32,16 +32,26 @@ pub(crate) async fn publish(
         Some(life_s) => life_s.saturating_mul(1_000),
         None => context.commands.message_life_ms(),
     };
+    let class = message.class.unwrap_or_default().into();
     let publication = Publication {
         topic: message.topic,
         kind: kind(message.kind.unwrap_or_default()),
         payload: Bytes::copy_from_slice(payload.get().as_bytes()),
         reply_to: message.reply_to.as_deref().map(reply_to).transpose()?,
         life_ms,
+        class,
     };
-    let (id, links) = context.commands.publish(publication).await?;
-    let schema = "trellis.published/1".to_owned();
-    Ok(Json(Published { schema, id: id.to_string(), links }))
+    let receipt = context.commands.publish(publication).await?;
+    Ok(Json(Published {
+        schema: "trellis.published/1".to_owned(),
+        id: receipt.id.to_string(),
+        links: receipt.links,
+        class: receipt.class.into(),
+        demoted: receipt.class != class,
+        links_queued: receipt.handed.links_queued,
+        links_congested: receipt.handed.links_congested,
+        backlog_bytes: receipt.handed.backlog_bytes,
+    }))
 }
 
 #[derive(Deserialize)]

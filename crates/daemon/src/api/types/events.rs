@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Json, MessageKind, PeerState};
+use super::{Json, MessageClass, MessageKind, PeerState};
 
 /// The `data` of one event of the stream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
@@ -79,6 +79,9 @@ pub struct MessageEvent {
     pub author: String,
     /// What it is for.
     pub kind: MessageKind,
+    /// How urgent its author says it is.
+    #[serde(default)]
+    pub class: MessageClass,
     /// Any JSON, digit for digit as its author wrote it; a string where the author's bytes are no
     /// JSON.
     #[schema(value_type = serde_json::Value)]
