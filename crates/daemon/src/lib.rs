@@ -24,7 +24,7 @@ pub use commands::{Commands, Failure, Handed, Receipt};
 pub use directory::DirectoryError;
 pub use feed::{Feed, Item, Subscription};
 pub use node;
-pub use running::{RunError, Running, StartError, start};
+pub use running::{RunError, Running, StartError, start, start_in_memory};
 pub use settings::{Settings, SettingsError};
 pub use wire;
 

@@ -91,6 +91,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     start_on(settings, ground).await
 }
 
+/// Starts a node that keeps its records in memory and loses them when it stops: for measurements
+/// with many nodes in one process. Its directory holds key, token and run file as always.
+pub async fn start_in_memory(settings: Settings) -> Result<Running, StartError> {
+    let ground = Ground::open_in_memory(&settings).await?;
+    start_on(settings, ground).await
+}
+
 /// Starts a node on a directory that is open.
 pub(crate) async fn start_on(settings: Settings, ground: Ground) -> Result<Running, StartError> {
     let door = listeners::open_door(&settings, &ground.home).await?;

@@ -1,8 +1,10 @@
 //! The directory a node stands on.
 
+use std::path::Path;
+
 use engine::Snapshot;
 use node::engine;
-use store::{DiskStore, Store};
+use store::{DiskStore, MemoryStore, Store};
 
 use super::StartError;
 use crate::clock;
@@ -19,13 +21,27 @@ pub(crate) struct Ground {
     pub(super) home: Home,
 }
 
+type OpenStore = fn(&Path, &Home) -> Result<Box<dyn Store>, DirectoryError>;
+
 impl Ground {
     pub(crate) async fn open(settings: &Settings) -> Result<Self, StartError> {
+        Self::open_with(settings, |path, home| {
+            Ok(Box::new(DiskStore::open(path, home.network.id)?))
+        })
+        .await
+    }
+
+    /// Opens the directory for its key and its lock alone.
+    pub(crate) async fn open_in_memory(settings: &Settings) -> Result<Self, StartError> {
+        Self::open_with(settings, |_, _| Ok(Box::new(MemoryStore::default()))).await
+    }
+
+    async fn open_with(settings: &Settings, store: OpenStore) -> Result<Self, StartError> {
         let start_ms = clock::unix_ms();
         let (path, file) = (settings.directory.clone(), settings.network_file.clone());
         let open = move || -> Result<Self, DirectoryError> {
             let home = Home::open(&path, file.as_deref(), &clock::rfc3339(start_ms))?;
-            let store = Box::new(DiskStore::open(&path, home.network.id)?);
+            let store = store(&path, &home)?;
             let snapshot = store.load()?;
             Ok(Self { home, store, snapshot, start_ms })
         };
