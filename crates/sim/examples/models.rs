@@ -5,9 +5,10 @@
 use std::time::Instant;
 
 use sim::models::{
-    Delivery, Faults, Kind, Model, ModelConfig, ModelOutcome, Network, Publication, Purpose,
-    ReachConfig, Role, Sources, Workload, reach, run,
+    Faults, Kind, Model, ModelConfig, ModelOutcome, Publication, Purpose, ReachConfig, Role,
+    Sources, Workload, baseline_machines, baseline_network, reach, run,
 };
+use sim::network::Mode;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -20,8 +21,8 @@ fn main() {
     let names = all.filter(|it| wanted.is_empty() || wanted.iter().any(|word| word == it));
     let names: Vec<&str> = names.collect();
     match words.get(2).map(String::as_str) {
-        None | Some("datagram") => plain(&names, nodes, seeds, Delivery::Datagram),
-        Some("reliable") => plain(&names, nodes, seeds, Delivery::Reliable),
+        None | Some("datagram") => plain(&names, nodes, seeds, Mode::Datagram),
+        Some("reliable") => plain(&names, nodes, seeds, Mode::Reliable),
         Some("liars") => liars(&names, nodes, seeds),
         Some("kills") => kills(&names, nodes, seeds),
         Some("reach") => print_reach(),
@@ -29,7 +30,7 @@ fn main() {
     }
 }
 
-fn plain(names: &[&str], nodes: usize, seeds: u64, delivery: Delivery) {
+fn plain(names: &[&str], nodes: usize, seeds: u64, delivery: Mode) {
     println!("{nodes} nodes, {seeds} seeds, {delivery:?}, 1 KiB, 1 % loss; 40 + 20 messages\n");
     println!(
         "| model | sources | delivered | p50 / p99 / max ms | copies | bytes: payload + control \
@@ -40,7 +41,7 @@ fn plain(names: &[&str], nodes: usize, seeds: u64, delivery: Delivery) {
             let start = Instant::now();
             let worlds = (1..=seeds).filter_map(|seed| {
                 let mut config = config(name, nodes, seed, sources)?;
-                config.network.delivery = delivery;
+                config.network.mode = delivery;
                 Some(run(&config))
             });
             print_row(&format!("{name} | {sources:?}"), &worlds.collect::<Vec<_>>(), start);
@@ -117,7 +118,8 @@ fn print_reach() {
         ttls: (1..=12).collect(),
         fanout: 3,
         messages: 5,
-        network: Network::wide(Delivery::Datagram),
+        network: baseline_network(Mode::Datagram),
+        machines: baseline_machines(),
         seed: 1,
     });
     println!("| nodes | TTL | reached | without overlap | with any TTL |\n|-|-|-|-|-|");
@@ -138,7 +140,8 @@ fn config(name: &str, nodes: usize, seed: u64, sources: Sources) -> Option<Model
         model: Model::named(name)?,
         nodes,
         seed,
-        network: Network::wide(Delivery::Datagram),
+        network: baseline_network(Mode::Datagram),
+        machines: baseline_machines(),
         workload: Workload::steady((40, 20), 1_024, sources, (nodes, seed)),
         faults: Faults::none(),
         overlay: None,

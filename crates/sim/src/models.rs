@@ -7,6 +7,7 @@
 
 mod air;
 mod config;
+mod event;
 mod flood;
 mod gossipsub;
 mod outcome;
@@ -14,24 +15,21 @@ mod overlay;
 mod plumtree;
 mod push;
 mod reach;
-mod terrain;
-mod wheel;
 
 pub use config::{
-    Delivery, DontWant, Faults, Gossipsub, Kill, Model, ModelConfig, Network, Plumtree,
-    Publication, Publishing, Purpose, Role, Sources, Workload,
+    DontWant, Faults, Gossipsub, Kill, Model, ModelConfig, Plumtree, Publication, Publishing,
+    Purpose, Role, Sources, Workload, baseline_machines, baseline_network,
 };
 pub use outcome::{Kind, MessageOutcome, ModelOutcome, Sent};
 pub use overlay::Overlay;
 pub use reach::{ReachConfig, ReachRow, reach};
-pub use terrain::Terrain;
 
 use air::Air;
+use event::{Event, What};
 use flood::Flood;
 use gossipsub::Mesh;
 use plumtree::Tree;
 use push::Push;
-use wheel::{Event, What};
 
 /// Runs one model. The same configuration gives the same outcome.
 pub fn run(config: &ModelConfig<'_>) -> ModelOutcome {
@@ -41,7 +39,9 @@ pub fn run(config: &ModelConfig<'_>) -> ModelOutcome {
         Model::Flood { degree } => Machine::Flood(Flood::new(links(config, degree))),
         Model::Push { fanout, ttl } => Machine::Push(Push::new(config, fanout, ttl)),
         Model::Gossipsub(settings) => {
-            let mut mesh = Mesh::new(links_of_its_own(config, settings.peers), settings);
+            // It keeps its own kind of connections, whatever the others are linked by.
+            let links = Overlay::random_regular(config.nodes, settings.peers, config.seed);
+            let mut mesh = Mesh::new(links, settings);
             mesh.start(&mut air);
             Machine::Gossipsub(mesh)
         }
@@ -49,6 +49,7 @@ pub fn run(config: &ModelConfig<'_>) -> ModelOutcome {
             Machine::Plumtree(Tree::new(links(config, settings.degree), settings))
         }
     };
+    air.link(machine.overlay());
     let last_us = config.workload.publications.iter().map(|it| it.at_us).max().unwrap_or(0);
     while let Some(event) = air.next(last_us + config.workload.drain_us) {
         match event.what {
@@ -128,11 +129,6 @@ fn direct(mut air: Air, config: &ModelConfig<'_>) -> ModelOutcome {
 fn links(config: &ModelConfig<'_>, degree: usize) -> Overlay {
     let own = || Overlay::random_regular(config.nodes, degree, config.seed);
     config.overlay.cloned().unwrap_or_else(own)
-}
-
-/// Gossipsub keeps its own kind of connections, whatever the others are linked by.
-fn links_of_its_own(config: &ModelConfig<'_>, peers: usize) -> Overlay {
-    Overlay::random_regular(config.nodes, peers, config.seed)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::Overlay;
 use super::overlay::{below, number, shuffle};
-use super::terrain::Terrain;
 use crate::chance::Chance;
+use crate::network::{Machines, Mode, NetworkConfig};
 
 /// One run of one model.
 #[derive(Clone, Debug)]
@@ -14,8 +14,10 @@ pub struct ModelConfig<'a> {
     pub nodes: usize,
     /// Where all chances come from.
     pub seed: u64,
-    /// The network under it.
-    pub network: Network,
+    /// The network under it: where a node is follows from the seed, as in a world.
+    pub network: NetworkConfig,
+    /// The machines. Models use their steps, signature checks, slowness and pauses.
+    pub machines: Machines,
     /// Who publishes what and when.
     pub workload: Workload,
     /// Who fails and who lies.
@@ -106,34 +108,6 @@ pub struct Plumtree {
     pub optimise_hops: Option<u16>,
     /// Size of a message's name.
     pub id_bytes: u32,
-}
-
-/// The network as these models see it.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// How far the nodes are from each other.
-    pub terrain: Terrain,
-    /// Share of frames that is lost, parts per million.
-    pub loss_ppm: u32,
-    /// What becomes of a lost frame.
-    pub delivery: Delivery,
-    /// What a node can send, bits per second; a queue stands before it.
-    pub uplink_bits_per_s: u64,
-    /// What a node needs before it acts on a frame: reading, hashing, checking.
-    pub hop_us: u64,
-    /// Bytes that each frame costs beyond its own.
-    pub frame_overhead_bytes: u32,
-    /// Bytes that a message costs beyond its payload.
-    pub envelope_bytes: u32,
-}
-
-/// What becomes of a lost frame.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Delivery {
-    /// It is gone.
-    Datagram,
-    /// It comes late by one and a half round trips and 25 ms, for each time it is lost.
-    Reliable,
 }
 
 /// Who publishes what and when.
@@ -294,21 +268,6 @@ impl Plumtree {
     }
 }
 
-impl Network {
-    /// The wide-area network of our baselines: 1 % loss, 20 Mbit/s, 0.5 ms for each hop.
-    pub fn wide(delivery: Delivery) -> Self {
-        Self {
-            terrain: Terrain::Regions,
-            loss_ppm: 10_000,
-            delivery,
-            uplink_bits_per_s: 20_000_000,
-            hop_us: 500,
-            frame_overhead_bytes: 58,
-            envelope_bytes: 40,
-        }
-    }
-}
-
 impl Workload {
     /// `warm_up` and then `measured` messages of `payload_bytes`, two a second.
     pub fn steady(
@@ -377,6 +336,16 @@ impl Default for Faults {
     fn default() -> Self {
         Self::none()
     }
+}
+
+/// The wide-area network of our first measurements: 1 % loss, 20 Mbit/s, 58 bytes around a frame.
+pub fn baseline_network(mode: Mode) -> NetworkConfig {
+    NetworkConfig { mode, overhead_bytes: 58, ..NetworkConfig::default() }
+}
+
+/// The machines of our first measurements: half a millisecond for each hop.
+pub fn baseline_machines() -> Machines {
+    Machines { step_us: 450, verify_us: 50, ..Machines::default() }
 }
 
 /// Time for meshes to form before the first message.

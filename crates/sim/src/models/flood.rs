@@ -2,8 +2,8 @@
 
 use super::air::Air;
 use super::config::Role;
+use super::event::{Event, What};
 use super::overlay::Overlay;
-use super::wheel::{Event, What};
 
 #[derive(Debug)]
 pub(crate) struct Flood {
@@ -42,9 +42,9 @@ impl Flood {
         if !new || air.role(node) != Role::Honest {
             return;
         }
-        for peer in self.overlay.peers(node) {
+        for (end, peer) in (self.overlay.start(node)..).zip(self.overlay.peers(node)) {
             if Some(*peer) != from {
-                air.send(node, *peer, What::Payload { message, hops: hops + 1 });
+                air.send((node, *peer), end, What::Payload { message, hops: hops + 1 });
             }
         }
     }

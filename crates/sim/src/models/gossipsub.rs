@@ -5,9 +5,9 @@
 
 use super::air::Air;
 use super::config::{DontWant, Gossipsub, Publishing, Role};
+use super::event::{Event, Ids, What};
 use super::overlay::{Overlay, number};
 use super::push::{draw_bit, low_bits};
-use super::wheel::{Event, Ids, What};
 
 #[derive(Debug)]
 pub(crate) struct Mesh {
@@ -164,8 +164,8 @@ impl Mesh {
                 Some(ids) => ids.with(id),
             };
         }
-        if let Some(ids) = wanted {
-            air.send(node, from, What::Want(ids));
+        if let Some((slot, ids)) = self.overlay.slot(node, from).zip(wanted) {
+            self.send_to(air, node, 1 << slot, What::Want(ids));
         }
     }
 
@@ -179,7 +179,7 @@ impl Mesh {
             let kept = air.ledger.arrival_us(node, message);
             let kept = kept.is_some_and(|at| air.now_us < at + kept_us);
             if kept && self.unwanted(node, message) >> slot & 1 == 0 {
-                air.send(node, from, What::Payload { message, hops: 1 });
+                self.send_to(air, node, 1 << slot, What::Payload { message, hops: 1 });
             }
         }
     }
@@ -194,7 +194,7 @@ impl Mesh {
         let dialled = slot < self.overlay.dialled(node);
         if self.backs_off(air.now_us, node, slot) || full && !dialled {
             self.back_off(air.now_us, node, slot);
-            air.send(node, from, What::Prune);
+            self.send_to(air, node, 1 << slot, What::Prune);
             return;
         }
         self.nodes[node as usize].mesh |= 1 << slot;
@@ -308,7 +308,8 @@ impl Mesh {
         let peers = self.overlay.peers(node);
         let mut left = slots;
         while left != 0 {
-            air.send(node, peers[left.trailing_zeros() as usize], what);
+            let slot = left.trailing_zeros() as usize;
+            air.send((node, peers[slot]), self.overlay.start(node) + slot, what);
             left &= left - 1;
         }
     }

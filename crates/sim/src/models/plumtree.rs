@@ -4,9 +4,9 @@
 
 use super::air::Air;
 use super::config::{Plumtree, Role};
+use super::event::{Event, Ids, What};
 use super::overlay::{Overlay, number};
 use super::push::low_bits;
-use super::wheel::{Event, Ids, What};
 
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -86,7 +86,7 @@ impl Tree {
         }
         if !new {
             self.set_lazy(node, from);
-            air.send(node, from, What::Prune);
+            self.send(air, node, from, What::Prune);
             return;
         }
         self.set_eager(node, from);
@@ -113,10 +113,10 @@ impl Tree {
         }
         if !self.is_eager(node, peer) {
             self.set_eager(node, peer);
-            air.send(node, peer, What::Graft(None));
+            self.send(air, node, peer, What::Graft(None));
         }
         self.set_lazy(node, from);
-        air.send(node, from, What::Prune);
+        self.send(air, node, from, What::Prune);
     }
 
     fn have(&mut self, air: &mut Air, (node, from): (u32, u32), ids: Ids, hops: u16) {
@@ -151,7 +151,7 @@ impl Tree {
         }
         let (peer, _) = it.announcers.remove(0);
         self.set_eager(node, peer);
-        air.send(node, peer, What::Graft(Some(message)));
+        self.send(air, node, peer, What::Graft(Some(message)));
         air.wake(node, self.settings.graft_us.1, What::Overdue(message));
     }
 
@@ -161,7 +161,7 @@ impl Tree {
         }
         self.set_eager(node, from);
         if let Some(message) = message.filter(|it| air.has(node, *it)) {
-            air.send(node, from, What::Payload { message, hops: 1 });
+            self.send(air, node, from, What::Payload { message, hops: 1 });
         }
     }
 
@@ -173,7 +173,14 @@ impl Tree {
             if alive >> slot & 1 == 0 || Some(*peer) == from {
                 continue;
             }
-            air.send(node, *peer, if eager >> slot & 1 == 1 { payload } else { have });
+            let what = if eager >> slot & 1 == 1 { payload } else { have };
+            air.send((node, *peer), self.overlay.start(node) + slot, what);
+        }
+    }
+
+    fn send(&self, air: &mut Air, node: u32, peer: u32, what: What) {
+        if let Some(slot) = self.overlay.slot(node, peer) {
+            air.send((node, peer), self.overlay.start(node) + slot, what);
         }
     }
 

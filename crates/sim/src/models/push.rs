@@ -4,8 +4,8 @@
 
 use super::air::Air;
 use super::config::{ModelConfig, Role};
+use super::event::{Event, What};
 use super::overlay::Overlay;
-use super::wheel::{Event, What};
 
 #[derive(Debug)]
 pub(crate) struct Push {
@@ -64,7 +64,7 @@ impl Push {
         for _ in 0..self.fanout {
             let Some(slot) = draw_bit(air, left) else { return };
             left &= !(1 << slot);
-            air.send(node, view[slot], What::Payload { message, hops: hops + 1 });
+            air.send_once(node, view[slot], What::Payload { message, hops: hops + 1 });
         }
     }
 }

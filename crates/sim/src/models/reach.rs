@@ -1,6 +1,7 @@
 //! How far a message gets with a fanout and a TTL: what designs A and C promise, and what they do.
 
-use super::{Faults, Model, ModelConfig, Network, Sources, Workload, run};
+use super::{Faults, Model, ModelConfig, Sources, Workload, run};
+use crate::network::{Machines, NetworkConfig};
 
 /// What to try.
 #[derive(Clone, Debug)]
@@ -14,7 +15,9 @@ pub struct ReachConfig {
     /// Messages for each point.
     pub messages: usize,
     /// The network under it.
-    pub network: Network,
+    pub network: NetworkConfig,
+    /// The machines.
+    pub machines: Machines,
     /// Where all chances come from.
     pub seed: u64,
 }
@@ -47,6 +50,7 @@ pub fn reach(config: &ReachConfig) -> Vec<ReachRow> {
             nodes,
             seed: config.seed,
             network: config.network.clone(),
+            machines: config.machines.clone(),
             workload,
             faults: Faults::none(),
             overlay: None,

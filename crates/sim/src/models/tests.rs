@@ -2,6 +2,7 @@
 
 use super::reach::fixed_point;
 use super::*;
+use crate::network::{Loss, Mode};
 
 /// A run of 10 + 10 messages of one KiB on the wide network.
 fn config(model: &str, nodes: usize, seed: u64) -> ModelConfig<'static> {
@@ -9,7 +10,8 @@ fn config(model: &str, nodes: usize, seed: u64) -> ModelConfig<'static> {
         model: Model::named(model).unwrap(),
         nodes,
         seed,
-        network: Network::wide(Delivery::Datagram),
+        network: baseline_network(Mode::Datagram),
+        machines: baseline_machines(),
         workload: Workload::steady((10, 10), 1_024, Sources::Any, (nodes, seed)),
         faults: Faults::none(),
         overlay: None,
@@ -17,7 +19,7 @@ fn config(model: &str, nodes: usize, seed: u64) -> ModelConfig<'static> {
 }
 
 fn without_loss(mut config: ModelConfig<'_>) -> ModelConfig<'_> {
-    config.network.loss_ppm = 0;
+    config.network.loss = Loss::Independent(0);
     config
 }
 
@@ -150,7 +152,7 @@ fn lost_frames_are_gone_or_late() {
     let seed = 7;
     let datagram = config("flood", 500, seed);
     let mut reliable = datagram.clone();
-    reliable.network.delivery = Delivery::Reliable;
+    reliable.network.mode = Mode::Reliable;
     let (datagram, reliable) = (run(&datagram), run(&reliable));
     let copies = |it: &ModelOutcome| it.messages.iter().map(|it| it.copies).sum::<u64>();
     assert!(copies(&datagram) < copies(&reliable), "seed {seed}");
@@ -219,7 +221,8 @@ fn reach_grows_with_the_ttl_and_shrinks_with_the_network() {
         ttls: vec![1, 3, 10],
         fanout: 3,
         messages: 10,
-        network: Network::wide(Delivery::Datagram),
+        network: baseline_network(Mode::Datagram),
+        machines: baseline_machines(),
         seed: 13,
     });
     let at = |nodes, ttl| rows.iter().find(|it| it.nodes == nodes && it.ttl == ttl).unwrap();
