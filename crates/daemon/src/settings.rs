@@ -7,7 +7,7 @@ mod origin;
 mod value;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use engine::Unsigned;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub http_listen: Option<SocketAddr>,
     /// Whether somebody asked for that port, so that another one will not do.
     pub http_by_hand: bool,
+    /// Where connections to others come from (`http.dial_from`); `None` lets the system choose.
+    pub http_dial_from: Option<IpAddr>,
     /// Where the door can be reached from anywhere (`http.url`).
     pub http_url: Option<Address>,
     /// What becomes of unsigned messages (`http.unsigned`).
@@ -215,6 +217,7 @@ impl Layers {
             directory: directory.to_owned(),
             http_listen: keys::listen(&self.text("http.listen")),
             http_by_hand: self.by_hand("http.listen"),
+            http_dial_from: self.text("http.dial_from").parse().ok(),
             http_url: self.text("http.url").parse().ok(),
             http_unsigned: match self.text("http.unsigned").as_str() {
                 "relay" => Unsigned::Relay,

@@ -1,6 +1,6 @@
 //! What a transport is given: an identity, an address, and the bounds of everything.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use wire::{Identity, NetworkId};
 
@@ -9,6 +9,9 @@ use wire::{Identity, NetworkId};
 pub struct Config {
     /// Where the public door listens; `None` for a node that only dials.
     pub listen: Option<SocketAddr>,
+    /// The address of this machine that connections to others come from; `None` lets the system
+    /// choose. An address of the other family cannot be dialled then.
+    pub dial_from: Option<IpAddr>,
     /// The key that every link proves.
     pub identity: Identity,
     /// The network whose nodes may link.

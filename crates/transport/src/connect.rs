@@ -1,13 +1,13 @@
 //! A TCP connection to an address, in bounded time, with reasons a human can act on.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use socket2::SockRef;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 use wire::Address;
 
@@ -24,7 +24,7 @@ pub(crate) async fn connect(
 ) -> Result<Metered, String> {
     let limit_ms = shared.limits.connect_ms;
     let deadline = Instant::now() + Duration::from_millis(limit_ms);
-    let stream = match timeout_at(deadline, find(address, deadline)).await {
+    let stream = match timeout_at(deadline, find(shared, address, deadline)).await {
         Ok(Ok(Some(stream))) => stream,
         Ok(Err(why)) => return Err(why),
         Ok(Ok(None)) | Err(_) => return Err(format!("no answer within {}", seconds(limit_ms))),
@@ -52,7 +52,11 @@ pub(crate) fn seconds(ms: u64) -> String {
 
 /// Tries the addresses of a name in turn; each gets its share of the time that is left. `None` if
 /// the last one gave no answer.
-async fn find(address: &Address, deadline: Instant) -> Result<Option<TcpStream>, String> {
+async fn find(
+    shared: &Shared,
+    address: &Address,
+    deadline: Instant,
+) -> Result<Option<TcpStream>, String> {
     let (host, port) = address.host_port();
     let name = host.trim_start_matches('[').trim_end_matches(']');
     let found = lookup_host((name, port)).await;
@@ -64,13 +68,26 @@ async fn find(address: &Address, deadline: Instant) -> Result<Option<TcpStream>,
     for (tried, addr) in found.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(found.len() - tried).unwrap_or(1);
-        result = match timeout_at(Instant::now() + share, TcpStream::connect(addr)).await {
+        let trial = connect_from(shared.dial_from, *addr);
+        result = match timeout_at(Instant::now() + share, trial).await {
             Ok(Ok(stream)) => return Ok(Some(stream)),
             Ok(Err(error)) => Err(describe(&error, address)),
             Err(_) => Ok(None),
         };
     }
     result
+}
+
+/// Connects from the address we were told, or from the one that the system chooses.
+async fn connect_from(from: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+    let Some(ip) = from else { return TcpStream::connect(to).await };
+    let socket = match to {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    let bound = socket.bind(SocketAddr::new(ip, 0));
+    bound.map_err(|why| io::Error::other(format!("{ip} cannot be dialled from: {why}")))?;
+    socket.connect(to).await
 }
 
 fn describe(error: &io::Error, address: &Address) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ pub enum Sent {
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) agent: String,
+    pub(crate) dial_from: Option<IpAddr>,
     pub(crate) ourselves: Ourselves,
     pub(crate) counters: Arc<Counters>,
     pub(crate) inbox: Porter,
@@ -153,6 +154,7 @@ impl Shared {
         Self {
             limits: config.limits,
             agent: config.agent,
+            dial_from: config.dial_from,
             ourselves: Ourselves { identity, network, key: StaticKey::generate() },
             counters: Arc::default(),
             inbox,

@@ -20,6 +20,7 @@ pub(super) struct Door {
 pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, StartError> {
     let mut config = transport::Config {
         listen: settings.http_listen,
+        dial_from: settings.http_dial_from,
         identity: home.identity.clone(),
         network: home.network.id,
         agent: AGENT.to_owned(),

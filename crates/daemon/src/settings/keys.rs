@@ -1,6 +1,6 @@
 //! Every key there is: type, unit, default and what it does.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use wire::{Address, limits};
 
@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     /// `true` or `false`.
     Flag,
+    /// An IP address, or nothing.
+    Ip,
     /// A log filter.
     Level,
     /// An address to listen on.
@@ -46,6 +48,7 @@ impl Kind {
             Self::Addresses => "a list of URLs such as http://HOST:8880".to_owned(),
             Self::Choice(words) => words.join(" or "),
             Self::Flag => "true or false".to_owned(),
+            Self::Ip => "an IP address of this machine, such as 192.0.2.7".to_owned(),
             Self::Level => {
                 "error, warn, info, debug, trace, or a filter such as info,daemon=debug".to_owned()
             }
@@ -77,7 +80,7 @@ impl Key {
             }
             Kind::Flag => text.parse().map(Value::Flag).map_err(|_| bad()),
             Kind::Number(..) => text.replace('_', "").parse().map(Value::Number).map_err(|_| bad()),
-            Kind::Choice(_) | Kind::Level | Kind::Listen | Kind::Path | Kind::Url => {
+            Kind::Choice(_) | Kind::Ip | Kind::Level | Kind::Listen | Kind::Path | Kind::Url => {
                 Ok(Value::Text(text.to_owned()))
             }
         }
@@ -89,6 +92,7 @@ impl Key {
             (Kind::Addresses, Value::List(items)) => return self.check_urls(items, origin),
             (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_str()),
             (Kind::Flag, Value::Flag(_)) => true,
+            (Kind::Ip, Value::Text(text)) => text.is_empty() || text.parse::<IpAddr>().is_ok(),
             (Kind::Level, Value::Text(text)) => crate::telemetry::is_filter(text),
             (Kind::Listen, Value::Text(text)) => text == "none" || listen(text).is_some(),
             (Kind::Number(min, max), Value::Number(number)) => (min..=max).contains(number),
@@ -101,6 +105,7 @@ impl Key {
                 Kind::Addresses
                 | Kind::Choice(_)
                 | Kind::Flag
+                | Kind::Ip
                 | Kind::Level
                 | Kind::Listen
                 | Kind::Number(..)
@@ -200,6 +205,7 @@ pub(super) const KEYS: &[Key] = &[
     key("gossip.settle_ms", Kind::Number(1, HOUR_MS), "250", "quiet time after a change before the new root is announced, ms"),
     key("gossip.ttl", Kind::Number(1, limits::HOPS_MAX as u64), "64", "hops a new record may travel on links; design-A nodes get at most 10"),
     key("gossip.warm_s", Kind::Number(1, 86_400), "600", "how long others know a tree, s"),
+    key("http.dial_from", Kind::Ip, "", "address of this machine that connections to others come from; empty: the system chooses"),
     key("http.listen", Kind::Listen, "0.0.0.0:8880", "address of the public door, or none"),
     key("http.unsigned", Kind::Choice(&["refuse", "relay"]), "refuse", "what becomes of unsigned messages of design-A nodes"),
     key("http.url", Kind::Url, "", "URL under which the door can be reached from anywhere"),

@@ -135,6 +135,13 @@ fn bad_values_name_key_place_and_what_is_allowed() {
          debug, trace, or a filter such as info,daemon=debug",
     );
     check_refused(
+        "",
+        &[],
+        &[("http.dial_from", "eth0")],
+        "bad value \"eth0\" for http.dial_from in the flag --http-dial_from: allowed is an IP \
+         address of this machine, such as 192.0.2.7",
+    );
+    check_refused(
         "[http\n",
         &[],
         &[],

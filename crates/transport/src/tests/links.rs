@@ -9,6 +9,8 @@ use tokio::time::timeout;
 use wire::limits::FRAME_BYTES_MAX;
 use wire::{Class, Identity};
 
+#[cfg(target_os = "linux")]
+use super::world::node_from;
 use super::world::{PATIENCE, address, linked, node, node_with};
 use crate::{ClassCount, Config, Inbound, Limits, Transport, TransportError};
 
@@ -211,6 +213,7 @@ async fn a_taken_port_is_an_error_that_names_it() {
     let node = node(1).await;
     let config = Config {
         listen: Some(node.addr()),
+        dial_from: None,
         identity: Identity::from_seed([2; 32]),
         network: wire::NetworkId::default(),
         agent: String::new(),
@@ -218,4 +221,22 @@ async fn a_taken_port_is_an_error_that_names_it() {
     };
     let error = Transport::start(config).await.unwrap_err();
     assert!(matches!(error, TransportError::PortTaken { addr } if addr == node.addr()));
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_dial_comes_from_the_address_it_is_told() {
+    // All of 127.0.0.0/8 is this machine; 192.0.2.0/24 is nobody's.
+    for (from, comes) in [("127.9.8.7", true), ("192.0.2.7", false)] {
+        let ip: std::net::IpAddr = from.parse().unwrap();
+        let mut left = node_from(1, Some(ip)).await;
+        let mut right = node(2).await;
+        if comes {
+            let (_, theirs) = linked(&mut left, &mut right).await;
+            assert_eq!(theirs.remote_ip, ip);
+        } else {
+            let why = left.fails_to_dial(right.address()).await;
+            assert!(why.contains("192.0.2.7 cannot be dialled from"), "{why}");
+        }
+    }
 }

@@ -32,13 +32,27 @@ pub(super) async fn node(seed: u8) -> Node {
 }
 
 pub(super) async fn node_with(seed: u8, network: u8, limits: Limits) -> Node {
-    let config = Config {
+    start(Config { limits, ..config(seed, network) }).await
+}
+
+/// A node that dials from an address of this machine.
+#[cfg(target_os = "linux")]
+pub(super) async fn node_from(seed: u8, dial_from: Option<std::net::IpAddr>) -> Node {
+    start(Config { dial_from, ..config(seed, 0) }).await
+}
+
+fn config(seed: u8, network: u8) -> Config {
+    Config {
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        dial_from: None,
         identity: Identity::from_seed([seed; 32]),
         network: NetworkId::from_slice(&[network; 32]).unwrap(),
         agent: "test/1".to_owned(),
-        limits,
-    };
+        limits: Limits::default(),
+    }
+}
+
+async fn start(config: Config) -> Node {
     let (transport, inbox) = Transport::start(config).await.unwrap();
     Node { transport, inbox }
 }
