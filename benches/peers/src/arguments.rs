@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::latency::Latency;
+use crate::latency::{Latency, Model};
 use crate::workload::{Sources, Workload};
 
 /// Measures other engines and ours over the same latencies.
@@ -25,6 +25,11 @@ pub enum What {
     Gossipsub(Live),
     /// `iroh-gossip`, its own state machine in virtual time
     Iroh(Iroh),
+    /// Trellis, its real daemons in real time, on sockets with distance between them
+    Trellis(Live),
+    /// The distance between them: a process of relays
+    #[command(hide = true)]
+    Wires(Common),
 }
 
 /// What all engines are told.
@@ -48,9 +53,9 @@ pub struct Common {
     /// Messages in a second
     #[arg(long, default_value_t = 4.0)]
     per_second: f64,
-    /// Shortest and longest one-way latency, milliseconds
-    #[arg(long, value_parser = range, default_value = "10-50")]
-    latency_ms: (u64, u64),
+    /// One-way latencies: a range in milliseconds, or `regions` for those of the world
+    #[arg(long, default_value = "10-50")]
+    latency: Model,
     /// Another seed is another network
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -130,9 +135,8 @@ pub enum Unreachable {
 
 impl Common {
     /// Returns the latencies of one network.
-    pub fn latency(&self, seed: u64) -> Latency {
-        let (low_ms, high_ms) = self.latency_ms;
-        Latency { seed, low_ms, high_ms }
+    pub fn latency_of(&self, seed: u64) -> Latency {
+        Latency::new(seed, self.latency)
     }
 
     /// Returns every combination of nodes, payload and sources.
@@ -165,7 +169,6 @@ impl Live {
 
     /// Returns the arguments with which another process measures one workload as this one would.
     pub fn for_one(&self, workload: &Workload) -> Vec<String> {
-        let Latency { seed, low_ms, high_ms } = self.common.latency(self.common.seed);
         let pairs = [
             ("--nodes", workload.nodes.to_string()),
             ("--payload", workload.payload_bytes.to_string()),
@@ -173,8 +176,8 @@ impl Live {
             ("--messages", workload.messages.to_string()),
             ("--warm-up", workload.warm_up.to_string()),
             ("--per-second", workload.per_second.to_string()),
-            ("--latency-ms", format!("{low_ms}-{high_ms}")),
-            ("--seed", seed.to_string()),
+            ("--latency", self.common.latency.to_string()),
+            ("--seed", self.common.seed.to_string()),
         ];
         let mut arguments = vec!["--json".to_owned()];
         arguments.extend(pairs.into_iter().flat_map(|(key, value)| [key.to_owned(), value]));
@@ -190,10 +193,4 @@ impl Sign {
             Self::Anonymous => "anonymous",
         }
     }
-}
-
-fn range(text: &str) -> Result<(u64, u64), String> {
-    let ends =
-        text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
-    ends.filter(|(low, high)| low <= high).ok_or_else(|| "write LOW-HIGH, such as 10-50".to_owned())
 }

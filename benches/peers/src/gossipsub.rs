@@ -60,7 +60,7 @@ impl Gossipsub {
         let (mut tasks, mut swarms) = (JoinSet::new(), Vec::new());
         for node in 0..nodes {
             let mut registry = Registry::default();
-            let site = Site { node, latency, written: written.clone() };
+            let site = Site { node, latency: latency.clone(), written: written.clone() };
             let mut swarm = swarm_of(site, sign, &mut registry)?;
             swarm.listen_on(address_of(node))?;
             swarm.behaviour_mut().subscribe(&topic())?;
@@ -253,13 +253,14 @@ const A_DAY: Duration = Duration::from_secs(86_400);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latency::Model;
     use crate::live::{Plan, measure};
     use crate::usage;
     use crate::workload::{Sources, Workload};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_few_real_swarms_hear_everything() {
-        let latency = Latency { seed: 1, low_ms: 10, high_ms: 20 };
+        let latency = Latency::new(1, Model::Range(10, 20));
         let (network, deliveries) = Gossipsub::start(14, latency, Sign::Signed).await.unwrap();
         let workload = Workload {
             nodes: 14,

@@ -16,7 +16,7 @@ use crate::workload::Workload;
 use world::World;
 
 /// A network before anything happens to it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Beginning {
     /// Nodes.
     pub nodes: usize,
@@ -29,7 +29,7 @@ pub struct Beginning {
 }
 
 /// Publishes messages in a quiet network and sums up what they cost.
-pub fn publish(workload: &Workload, beginning: Beginning) -> Row {
+pub fn publish(workload: &Workload, beginning: &Beginning) -> Row {
     let mut world = beginning.world();
     let rounds = workload.warm_up + workload.messages;
     let mut before = world.traffic;
@@ -57,7 +57,7 @@ pub fn publish(workload: &Workload, beginning: Beginning) -> Row {
 
 /// Takes a share of the nodes away at once; the first message follows after 10 ms, others a second
 /// apart, the last ones after two minutes.
-pub fn kill(beginning: Beginning, per_cent: usize) -> Fault {
+pub fn kill(beginning: &Beginning, per_cent: usize) -> Fault {
     let nodes = beginning.nodes;
     let mut random = ChaCha8Rng::seed_from_u64(beginning.latency.seed);
     let mut world = beginning.world();
@@ -87,7 +87,7 @@ pub fn kill(beginning: Beginning, per_cent: usize) -> Fault {
 
 /// Parts a network into halves for a minute, with a message each second on either side, and then
 /// sends one every ten seconds until it has reached everybody, or for ever.
-pub fn partition(beginning: Beginning) -> Fault {
+pub fn partition(beginning: &Beginning) -> Fault {
     let nodes = beginning.nodes;
     let mut random = ChaCha8Rng::seed_from_u64(beginning.latency.seed);
     let mut world = beginning.world();
@@ -143,7 +143,7 @@ fn last_probe(world: &mut World, living: &[usize]) -> usize {
     best.unwrap_or_default()
 }
 
-fn fault(world: &World, beginning: Beginning, last: usize) -> Fault {
+fn fault(world: &World, beginning: &Beginning, last: usize) -> Fault {
     Fault {
         engine: ENGINE.to_owned(),
         nodes: beginning.nodes,
@@ -157,8 +157,8 @@ fn fault(world: &World, beginning: Beginning, last: usize) -> Fault {
 
 impl Beginning {
     /// Everybody joins one node, a millisecond after the one before.
-    fn world(self) -> World {
-        let mut world = World::new(self.nodes, self.latency, self.unreachable);
+    fn world(&self) -> World {
+        let mut world = World::new(self.nodes, self.latency.clone(), self.unreachable);
         for node in 0..self.nodes {
             world.join(node, (0 < node).then_some(0));
             world.run(Duration::from_millis(1));
@@ -188,10 +188,11 @@ const HEALING: Duration = Duration::from_secs(850);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latency::Model;
     use crate::workload::Sources;
 
     fn beginning(nodes: usize, seed: u64) -> Beginning {
-        let latency = Latency { seed, low_ms: 10, high_ms: 50 };
+        let latency = Latency::new(seed, Model::Range(10, 50));
         Beginning { nodes, latency, settle: SECOND * 10, unreachable: Unreachable::Refused }
     }
 
@@ -205,7 +206,7 @@ mod tests {
             messages: 10,
             per_second: 1.0,
         };
-        let runs = [1, 1, 2].map(|seed| publish(&workload, beginning(30, seed)));
+        let runs = [1, 1, 2].map(|seed| publish(&workload, &beginning(30, seed)));
         for row in &runs {
             assert_eq!((row.deliveries, row.wanted), (290, 290));
             let (copies, bytes) = (row.copies.unwrap(), row.wire_bytes.unwrap());
@@ -221,11 +222,11 @@ mod tests {
 
     #[test]
     fn walls_stop_messages_and_the_dead_are_not_counted() {
-        let fault = partition(beginning(20, 3));
+        let fault = partition(&beginning(20, 3));
         let lost = fault.lost.unwrap();
         // Nothing crosses the wall: ten of the nineteen others never hear of it.
         assert!((0.5..0.6).contains(&lost), "{lost}");
-        let fault = kill(beginning(40, 3), 50);
+        let fault = kill(&beginning(40, 3), 50);
         assert!(fault.last > 0.9 && fault.never < 2, "{fault:?}");
     }
 }

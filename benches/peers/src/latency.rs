@@ -1,37 +1,77 @@
-//! How far two nodes are from each other: a pure function, the same for every engine.
+//! How far two nodes are from each other: the simulator's latencies, the same for every engine.
 
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use sim::network::{self, Network, NetworkConfig};
+
 /// One-way latencies between the nodes of one network.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Latency {
     /// Another seed is another network.
     pub seed: u64,
-    /// Shortest one-way latency, milliseconds.
-    pub low_ms: u64,
-    /// Longest one-way latency, milliseconds.
-    pub high_ms: u64,
+    /// How they come about.
+    pub model: Model,
+    network: Arc<Network>,
+}
+
+/// How latencies come about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Model {
+    /// Every pair draws from this range, milliseconds.
+    Range(u64, u64),
+    /// Ten regions of the world.
+    Regions,
 }
 
 impl Latency {
-    /// Returns the one-way latency between two nodes: equal both ways, drawn once for each pair.
+    /// Makes the latencies of a seed.
+    pub fn new(seed: u64, model: Model) -> Self {
+        let latency = match model {
+            Model::Range(low_ms, high_ms) => {
+                network::Latency::Uniform { low_us: low_ms * 1_000, high_us: high_ms * 1_000 }
+            }
+            Model::Regions => network::Latency::Regions,
+        };
+        // Only its distances are asked for; walls, loss and order are not its business here.
+        let config = NetworkConfig { latency, ..NetworkConfig::default() };
+        Self { seed, model, network: Arc::new(Network::new(seed, 0, config)) }
+    }
+
+    /// Returns the one-way latency between two nodes: equal both ways, the same at every call.
     pub fn between(&self, one: usize, other: usize) -> Duration {
-        let (low, high) = (one.min(other) as u64, one.max(other) as u64);
-        let drawn = mix(mix(mix(self.seed) ^ low) ^ high);
-        let range_us = self.high_ms.saturating_sub(self.low_ms) * 1_000;
-        let part_us = (u128::from(drawn) * u128::from(range_us + 1)) >> 64;
-        let part_us = u64::try_from(part_us).unwrap_or(range_us);
-        Duration::from_micros(self.low_ms * 1_000 + part_us)
+        Duration::from_micros(self.network.latency_us(one, other))
     }
 }
 
-/// The finalizer of `SplitMix64`: every bit of the input changes half of the bits of the output.
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
+impl FromStr for Model {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == REGIONS {
+            return Ok(Self::Regions);
+        }
+        let ends = text.split_once('-');
+        let ends = ends.and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+        match ends {
+            Some((low, high)) if low <= high => Ok(Self::Range(low, high)),
+            Some(_) | None => Err(format!("write LOW-HIGH, such as 10-50, or {REGIONS}")),
+        }
+    }
 }
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Range(low_ms, high_ms) => write!(f, "{low_ms}-{high_ms}"),
+            Self::Regions => f.write_str(REGIONS),
+        }
+    }
+}
+
+const REGIONS: &str = "regions";
 
 #[cfg(test)]
 mod tests {
@@ -39,7 +79,7 @@ mod tests {
 
     #[test]
     fn latencies_are_symmetric_and_fill_their_range() {
-        let latency = Latency { seed: 7, low_ms: 10, high_ms: 50 };
+        let latency = Latency::new(7, Model::Range(10, 50));
         let mut drawn: Vec<u128> = Vec::new();
         for one in 0..100 {
             for other in 0..one {
@@ -52,6 +92,17 @@ mod tests {
         assert!(10_000 <= drawn[0] && drawn[0] < 10_200, "{}", drawn[0]);
         assert!(drawn[drawn.len() - 1] <= 50_000 && 49_800 < drawn[drawn.len() - 1]);
         assert!((29_500..30_500).contains(&mean), "{mean}");
-        assert_ne!(latency.between(1, 2), Latency { seed: 8, ..latency }.between(1, 2));
+        let other = Latency::new(8, latency.model);
+        assert_ne!(latency.between(1, 2), other.between(1, 2));
+    }
+
+    #[test]
+    fn models_are_written_as_they_are_read() {
+        for text in ["10-50", "0-0", "regions"] {
+            assert_eq!(text.parse::<Model>().map(|it| it.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "50-10", "10", "a-b"] {
+            assert!(text.parse::<Model>().is_err(), "{text}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod ledger;
 mod live;
 mod report;
 mod samples;
+mod trellis;
 mod usage;
 mod workload;
 
@@ -18,17 +19,21 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use arguments::{Arguments, Case, Iroh, Live, Sign, What};
+use arguments::{Arguments, Case, Common, Iroh, Live, Sign, What};
 use gossipsub::Gossipsub;
 use live::Plan;
 use report::{Report, Row};
+use trellis::Trellis;
 use workload::Workload;
 
 fn main() -> anyhow::Result<()> {
     let (report, json) = match Arguments::parse().what {
-        What::All(it) => (isolated(&["iroh", "gossipsub"], &it)?, it.common.json),
+        What::All(it) => (isolated(&["trellis", "iroh", "gossipsub"], &it)?, it.common.json),
         What::Gossipsub(it) if it.here => (here(&it, gossipsub)?, it.common.json),
         What::Gossipsub(it) => (isolated(&["gossipsub"], &it)?, it.common.json),
+        What::Trellis(it) if it.here => (here(&it, trellis)?, it.common.json),
+        What::Trellis(it) => (isolated(&["trellis"], &it)?, it.common.json),
+        What::Wires(it) => return wires(&it),
         What::Iroh(it) => (iroh(&it), it.common.json),
     };
     let mut out = std::io::stdout().lock();
@@ -77,7 +82,7 @@ fn here<F: Future<Output = anyhow::Result<Row>>>(
 
 async fn gossipsub(workload: Workload, live: Live) -> anyhow::Result<Row> {
     let plan = Plan { idle: live.idle(), resident_bytes_before: usage::resident_bytes()? };
-    let latency = live.common.latency(live.common.seed);
+    let latency = live.common.latency_of(live.common.seed);
     let (network, deliveries) = Gossipsub::start(workload.nodes, latency, live.sign).await?;
     let row = live::measure(network, deliveries, &workload, &plan).await?;
     Ok(match live.sign {
@@ -86,11 +91,24 @@ async fn gossipsub(workload: Workload, live: Live) -> anyhow::Result<Row> {
     })
 }
 
+async fn trellis(workload: Workload, live: Live) -> anyhow::Result<Row> {
+    let plan = Plan { idle: live.idle(), resident_bytes_before: usage::resident_bytes()? };
+    let latency = live.common.latency_of(live.common.seed);
+    let (network, deliveries) = Trellis::start(workload.nodes, latency).await?;
+    live::measure(network, deliveries, &workload, &plan).await
+}
+
+fn wires(common: &Common) -> anyhow::Result<()> {
+    let nodes = common.nodes.first().copied().unwrap_or_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(trellis::wires::serve(nodes, common.latency_of(common.seed)))
+}
+
 fn iroh(arguments: &Iroh) -> Report {
     let common = &arguments.common;
     let beginning = |nodes, seed| iroh::Beginning {
         nodes,
-        latency: common.latency(seed),
+        latency: common.latency_of(seed),
         settle: Duration::from_secs(arguments.settle_s),
         unreachable: arguments.unreachable,
     };
@@ -101,18 +119,18 @@ fn iroh(arguments: &Iroh) -> Report {
             Case::Publish => {}
             Case::Kill => {
                 for &killed in &arguments.killed {
-                    let faults = seeds().map(|seed| iroh::kill(beginning(nodes, seed), killed));
+                    let faults = seeds().map(|seed| iroh::kill(&beginning(nodes, seed), killed));
                     report.faults.extend(faults);
                 }
             }
             Case::Partition => {
-                report.faults.extend(seeds().map(|seed| iroh::partition(beginning(nodes, seed))));
+                report.faults.extend(seeds().map(|seed| iroh::partition(&beginning(nodes, seed))));
             }
         }
     }
     if matches!(arguments.case, Case::Publish) {
         let workloads = common.workloads();
-        let rows = workloads.iter().map(|it| iroh::publish(it, beginning(it.nodes, common.seed)));
+        let rows = workloads.iter().map(|it| iroh::publish(it, &beginning(it.nodes, common.seed)));
         report.rows = rows.collect();
     }
     report

@@ -63,6 +63,7 @@ struct Entry {
 impl World {
     /// Makes nodes that know nobody.
     pub fn new(nodes: usize, latency: Latency, unreachable: Unreachable) -> Self {
+        let seed = latency.seed << 32;
         let mut world = Self {
             ledger: Ledger::default(),
             traffic: Traffic::default(),
@@ -78,7 +79,7 @@ impl World {
             sides: vec![0; nodes],
         };
         for index in 0..nodes {
-            let random = ChaCha8Rng::seed_from_u64(latency.seed << 32 | index as u64);
+            let random = ChaCha8Rng::seed_from_u64(seed | index as u64);
             let data = PeerData::default();
             let state = State::new(Peer::from(index), data, Config::default(), random);
             world.nodes.push(Some(state));
