@@ -104,6 +104,11 @@ impl Forest {
         spare == link
     }
 
+    /// Returns the link that brings the records of a tree's root.
+    pub(crate) fn parent(&self, tree: TreeId) -> Option<LinkId> {
+        self.trees.get(&tree)?.parent
+    }
+
     /// Returns a link as a set.
     pub(crate) fn set(&self, link: LinkId) -> LinkSet {
         self.places.set(link)

@@ -48,6 +48,13 @@ pub(crate) struct Came {
     pub(crate) announcers: Vec<LinkId>,
 }
 
+/// What follows from waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Asks {
+    pub(crate) asks: Vec<(LinkId, ShortId)>,
+    pub(crate) late: BTreeSet<LinkId>,
+}
+
 impl Missing {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
@@ -100,16 +107,14 @@ impl Missing {
         Came { asked, announcers: wait.announcers }
     }
 
-    /// Returns whom to ask for what now. `patience` is how long a link may take to answer.
-    pub(crate) fn ask(
-        &mut self,
-        now: Now,
-        patience: impl Fn(LinkId) -> Option<u64>,
-    ) -> Vec<(LinkId, ShortId)> {
-        let mut asks = Vec::new();
+    /// Returns whom to ask for what now, and who was asked and did not answer. `patience` is how
+    /// long a link may take.
+    pub(crate) fn ask(&mut self, now: Now, patience: impl Fn(LinkId) -> Option<u64>) -> Asks {
+        let Asks { mut asks, mut late } = Asks::default();
         while let Some((_, name)) = self.due.first().copied().filter(|(at, _)| *at <= now.time()) {
             self.due.pop_first();
             let Some(wait) = self.waits.get_mut(&name) else { continue };
+            late.extend(&wait.asked);
             // Two at once after the first did not help.
             let count = if wait.asked.is_empty() { 1 } else { 2 };
             let debts = &self.debts;
@@ -129,7 +134,7 @@ impl Missing {
             self.due.insert((wait.at, name));
             asks.extend(open.into_iter().map(|link| (link, name)));
         }
-        asks
+        Asks { asks, late }
     }
 
     /// Returns when somebody is asked next.

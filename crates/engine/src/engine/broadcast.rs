@@ -10,6 +10,7 @@ use wire::{
 
 use super::Engine;
 use crate::intake::{Arrival, Source, Spread};
+use crate::missing::Asks;
 use crate::outbox::{Parcel, When};
 use crate::places::LinkSet;
 use crate::recents::Recent;
@@ -169,6 +170,9 @@ impl Engine {
             Source::Link(link) => Some(*link),
         });
         let Some(link) = link.filter(|link| self.links.is_greeted(*link)) else { return };
+        if let Some(parent) = self.forest.parent(tree).filter(|parent| *parent != link) {
+            self.suspected(parent, now);
+        }
         if self.forest.missed(tree, link, now) {
             self.counters.grafted += 1;
             self.outbox.send(link, &Frame::Push(Push { graft: vec![tree], ..Push::default() }));
@@ -265,7 +269,8 @@ impl Engine {
             let rtt_ms = links.get(link).filter(|_| links.is_greeted(link))?.rtt_ms;
             Some(rtt_ms.unwrap_or(RTT_MS).saturating_add(ANSWER_MS).min(ANSWER_MS_MAX))
         };
-        let mut asks = self.missing.ask(now, patience);
+        let Asks { mut asks, late } = self.missing.ask(now, patience);
+        late.into_iter().for_each(|link| self.suspected(link, now));
         asks.sort_unstable();
         for asks in asks.chunk_by(|one, other| one.0 == other.0) {
             let want: Vec<ShortId> = asks.iter().map(|(_, name)| *name).collect();

@@ -78,7 +78,6 @@ impl Engine {
     }
 
     /// Somebody did not bring what it announced: asks it at once.
-    #[expect(dead_code, reason = "called by the forest, which lands beside this")]
     pub(super) fn suspected(&mut self, id: LinkId, now: Now) {
         self.probing.wait_ms = self.config.probe_every_ms;
         let silent = |link: &Link| link.greeting.is_some() && link.probe.is_none();

@@ -180,6 +180,21 @@ fn what_is_announced_and_does_not_come_is_asked_for() {
 }
 
 #[test]
+fn who_does_not_answer_is_asked_whether_it_lives() {
+    // TREE-6
+    let (mut lab, links) = lab_with(2, config());
+    lab.pass(3_000);
+    tell(&mut lab, links[0], Push { have: vec![had(ShortId(1))], ..Push::default() });
+    lab.pass(40);
+    let pings = |effects: &[Effect]| {
+        let frames = sent(effects, links[0]).into_iter();
+        frames.filter(|frame| matches!(frame, Frame::Ping(_))).count()
+    };
+    let effects = lab.pass(300);
+    assert_eq!(pings(&effects), 1);
+}
+
+#[test]
 fn who_announces_what_never_comes_is_not_believed_for_long() {
     // TREE-6
     let (mut lab, links) = lab_with(2, config());
