@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, demo, get, import, list, peers, publish, put, rm, root, status, up, watch,
+    completions, config, demo, get, import, list, peers, publish, put, rm, root, sim, status, up,
+    watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -52,6 +53,8 @@ pub(crate) enum Verb {
     Import(import::Args),
     #[command(subcommand)]
     Config(config::Verb),
+    #[command(subcommand)]
+    Sim(sim::Verb),
     Completions(completions::Args),
 }
 

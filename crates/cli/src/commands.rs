@@ -11,6 +11,7 @@ pub(crate) mod publish;
 pub(crate) mod put;
 pub(crate) mod rm;
 pub(crate) mod root;
+pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod watch;
@@ -62,6 +63,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Put(args) => put::run(&args, &place()?).await,
         Verb::Rm(args) => rm::run(&args, &place()?).await,
         Verb::Root(args) => root::run(&args, &place()?).await,
+        Verb::Sim(verb) => sim::run(verb, output).await,
         Verb::Status(args) => status::run(&args, &place()?).await,
         Verb::Up(args) => up::run(&args, &place()?).await,
         Verb::Watch(args) => watch::run(&args, &place()?).await,
@@ -91,6 +93,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Put(_)
         | Verb::Rm(_)
         | Verb::Root(_)
+        | Verb::Sim(_)
         | Verb::Status(_)
         | Verb::Watch(_) => tokio::runtime::Builder::new_current_thread(),
     };

@@ -73,6 +73,19 @@ impl Output {
         let bar = ProgressBar::new(total_bytes);
         style.map_or(bar.clone(), |style| bar.with_style(style))
     }
+
+    /// Returns a bar over virtual time on a terminal, and nothing visible elsewhere. Its length and
+    /// position are virtual milliseconds.
+    pub(crate) fn clock(self) -> ProgressBar {
+        if !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template(
+            "{msg:12} {wide_bar} {human_pos} of {human_len} ms, {elapsed}",
+        );
+        let bar = ProgressBar::new(0);
+        style.map_or(bar.clone(), |style| bar.with_style(style))
+    }
 }
 
 /// Says whether the reader of our output went away, which is how `trellis list | head` ends.

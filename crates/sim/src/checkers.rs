@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine::{Event, Now};
-use node::{Effect, Node};
+use node::{Effect, Input, Node};
 use wire::RecordId;
 
 use crate::config::Checks;
@@ -18,6 +18,16 @@ pub(crate) struct Delivered {
 }
 
 impl Delivered {
+    /// Notes what the workers found. Bytes whose signature was wrong say nothing about the record:
+    /// the right ones are checked when they come.
+    pub(crate) fn hear(&mut self, input: &Input) {
+        if let Input::Net(engine::Input::Verified(verdicts)) = input {
+            for (id, _) in verdicts.iter().filter(|(_, right)| !right) {
+                self.verified.remove(id);
+            }
+        }
+    }
+
     /// No node of a story has reason to make so many steps in one second: it would spin.
     fn count_step(&mut self, max: u64, now: Now) -> Result<(), String> {
         let second = now.mono_ms / 1_000;

@@ -8,15 +8,18 @@ mod actor;
 mod boot;
 pub mod chance;
 mod checkers;
+pub mod compare;
 mod config;
 mod disk;
 mod ground;
 mod happening;
 mod host;
+mod liar;
 pub mod models;
 pub mod network;
 pub mod observer;
 pub mod outcome;
+pub mod play;
 pub mod report;
 pub mod scenario;
 mod shard;
@@ -28,7 +31,8 @@ mod world;
 pub use actor::Actor;
 pub use config::{Boot, Checks, Tune, WorldConfig};
 pub use host::Possess;
-pub use scenario::{Outcome, Scenario};
+pub use outcome::Outcome;
+pub use scenario::Scenario;
 pub use world::{Figures, Link, World};
 
 #[cfg(test)]

@@ -146,17 +146,21 @@ pub struct End {
     pub complete_after_ms: Option<f64>,
     /// The same until all live nodes had equal roots; none if never or not asked for.
     pub equal_after_ms: Option<f64>,
-    /// Deliveries still missing when the run ended.
+    /// From the last fault until everything published before it was everywhere; none if never.
+    pub caught_up_after_ms: Option<f64>,
+    /// Deliveries still missing when the run ended, of all messages.
     pub missing: u64,
-    /// The most deliveries one node lacked when the workload ended.
-    pub behind_max: u64,
+    /// Messages that no live node has and whose author is gone: nobody was told they were safe.
+    pub died_with_author: u64,
+    /// Deliveries a node lacked when the workload ended, on average.
+    pub behind_mean: f64,
     /// States that differed just before a wall fell, the fewest over all walls.
     pub divided: Option<u64>,
     /// Bytes a node sent each second while nothing was published.
     pub idle_bytes_per_s: Option<f64>,
-    /// Records that nodes hold and acknowledged, all in all.
-    pub acknowledged: u64,
-    /// The most records that waited for a check at any node when it was looked at.
+    /// Records published or written, those of warm-ups too.
+    pub published: u64,
+    /// The most records that waited for a check at one node when the workload ended.
     pub pending_max: u64,
 }
 

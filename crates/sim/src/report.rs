@@ -8,13 +8,15 @@ mod plot;
 mod protocols;
 mod runs;
 
+use crate::models::{ReachConfig, ReachRow, reach};
+use crate::network::{Machines, NetworkConfig};
 use crate::outcome::{Figures, Outcome, Spread, Standing};
 use plot::{Series, Stroke, shown};
 
-pub use growth::ReachPoint;
+pub(crate) use faults::within;
 
 /// Writes the page. `reach` is how far push with a fanout and a TTL gets, if that was tried.
-pub fn html(outcomes: &[Outcome], reach: &[ReachPoint]) -> String {
+pub fn html(outcomes: &[Outcome], reach: &[ReachRow]) -> String {
     let mut sections = vec![runs::section(outcomes)];
     sections.extend(protocols::headline(outcomes));
     sections.extend(latency::sections(outcomes));
@@ -32,6 +34,19 @@ pub fn html(outcomes: &[Outcome], reach: &[ReachPoint]) -> String {
         outcomes.len()
     );
     page::page("Trellis in simulated networks", &lead, &sections)
+}
+
+/// Tries how far push with a fanout of 3 gets: the claims of designs A and C.
+pub fn push_reach() -> Vec<ReachRow> {
+    reach(&ReachConfig {
+        nodes: vec![100, 1_000, 10_000, 59_049],
+        ttls: (1..=10).collect(),
+        fanout: 3,
+        messages: 4,
+        network: NetworkConfig::default(),
+        machines: Machines::default(),
+        seed: 0,
+    })
 }
 
 /// The run that says most about other protocols: most of them, then the most nodes.

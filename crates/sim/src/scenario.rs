@@ -1,261 +1,324 @@
-//! Stories that worlds are put through, each with what must hold at its end.
+//! Scenarios: what a world is put through and what must hold, as committed TOML files.
+//!
+//! Times count from the moment when everybody is up and has settled. Sources of fixed streams and
+//! bootstrap nodes are spared by faults, and are honest.
 
-use bytes::Bytes;
-use node::{Command, Draft, Publication};
-use wire::MessageKind;
+mod expect;
+mod parts;
+mod settings;
 
-use crate::network::{Latency, Loss, Mode, NetworkConfig};
-use crate::{World, WorldConfig};
+use std::path::Path;
 
-/// A named story.
-#[derive(Clone, Copy, Debug)]
+use serde::Deserialize;
+use toml::Table;
+
+use crate::WorldConfig;
+use crate::config::{Boot, NETWORK};
+use crate::network::{self, Loss, Machines, NetworkConfig, Pauses};
+
+pub(crate) use expect::Expect;
+pub(crate) use parts::{
+    Action, Fault, Know, LiarKind, Liars, Off, Sources, Start, Stream, Urgency, What, Which,
+};
+use parts::{Computers, Latency, Mode, Net, Sharing};
+
+/// One scenario, checked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// What happens.
-    pub about: &'static str,
+    /// Its name on the command line; that of its file.
+    pub name: String,
+    /// What happens, in a few words.
+    pub about: String,
     /// How many nodes take part unless somebody says otherwise.
     pub nodes: usize,
-    play: fn(&mut World, usize) -> Result<u64, String>,
-    tune: fn(&mut engine::Config),
-    loss_per_million: u32,
-}
-
-/// What became of one run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Outcome {
-    /// Hash of everything that happened: equal for equal seeds.
-    pub trace: u64,
-    /// Virtual time after the last fault until all nodes held the same, milliseconds.
-    pub agreed_in_ms: u64,
-    /// Virtual time in all, milliseconds.
-    pub took_ms: u64,
-    /// Records acknowledged, every one of which every live node held in the end.
-    pub acknowledged: usize,
-    /// Steps of all nodes.
-    pub steps: u64,
-    /// Frames sent.
-    pub frames: u64,
-    /// Their bytes.
-    pub bytes: u64,
+    /// The file it was read from, if it did not come with the program.
+    #[serde(skip)]
+    pub(crate) file: Option<String>,
+    /// Steps a node may make in a second before it is said to spin.
+    #[serde(default = "steps_per_second_max")]
+    steps_per_second_max: u64,
+    #[serde(default)]
+    pub(crate) start: Start,
+    #[serde(default)]
+    network: Net,
+    #[serde(default)]
+    machines: Computers,
+    #[serde(default)]
+    node: Table,
+    #[serde(default, rename = "stream")]
+    pub(crate) streams: Vec<Stream>,
+    #[serde(default, rename = "fault")]
+    pub(crate) faults: Vec<Fault>,
+    #[serde(default)]
+    pub(crate) liars: Vec<Liars>,
+    /// Models to run beside it, by name.
+    #[serde(default)]
+    pub(crate) against: Vec<String>,
+    #[serde(default)]
+    pub(crate) expect: Expect,
 }
 
 impl Scenario {
-    /// All stories.
-    pub const ALL: &'static [Self] = &[
-        Self {
-            name: "quiet",
-            about: "a small network without faults",
-            nodes: 20,
-            play: quiet,
-            tune: as_it_is,
-            loss_per_million: 0,
-        },
-        Self {
-            name: "partition",
-            about: "two halves that cannot hear each other for two minutes, writes on both sides",
-            nodes: 6,
-            play: partition,
-            tune: as_it_is,
-            loss_per_million: 0,
-        },
-        Self {
-            name: "churn",
-            about: "5 % of frames lost, a fifth of the nodes crash and come back while all write",
-            nodes: 300,
-            play: churn,
-            tune: as_it_is,
-            loss_per_million: 50_000,
-        },
-        Self {
-            name: "steady",
-            about: "everybody writes all the time while newcomers join and must catch up meanwhile",
-            nodes: 20,
-            play: steady,
-            tune: as_it_is,
-            loss_per_million: 0,
-        },
-        Self {
-            name: "cramped",
-            about: "churn in a network whose books, intakes and links are all too small for it",
-            nodes: 60,
-            play: churn,
-            tune: cramped,
-            loss_per_million: 50_000,
-        },
-        Self {
-            name: "bootstrap-late",
-            about: "everybody starts before the only node they know of",
-            nodes: 8,
-            play: bootstrap_late,
-            tune: as_it_is,
-            loss_per_million: 0,
-        },
-    ];
-
-    /// Finds a story.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        Self::ALL.iter().find(|scenario| scenario.name == name)
+    /// Returns the scenarios that come with the program, by name.
+    pub fn all() -> Vec<Self> {
+        let read = |(name, text): &(&str, &str)| Self::parse(name, text);
+        FILES.iter().map(|file| read(file).expect("a test reads every file")).collect()
     }
 
-    /// Plays it. An error names the seed and the invariant that broke.
-    pub fn run(&self, seed: u64, nodes: usize) -> Result<Outcome, String> {
+    /// Finds a scenario of the program, or reads a file whose name ends in `.toml`. The error says
+    /// which name may have been meant.
+    pub fn find(name: &str) -> Result<Self, String> {
+        if Path::new(name).extension().is_some_and(|it| it == "toml") {
+            let text = std::fs::read_to_string(name)
+                .map_err(|error| format!("cannot read {name}: {error}"))?;
+            let scenario = Self::parse(name, &text)?;
+            return Ok(Self { file: Some(name.to_owned()), ..scenario });
+        }
+        match FILES.iter().find(|file| file.0 == name) {
+            Some((name, text)) => Self::parse(name, text),
+            None => {
+                let near = nearest(name, FILES.iter().map(|file| file.0));
+                let hint = near.map(|it| format!(": did you mean {it:?}?")).unwrap_or_default();
+                Err(format!("there is no scenario {name:?}{hint}"))
+            }
+        }
+    }
+
+    /// Reads a scenario; `file` is named in errors.
+    pub fn parse(file: &str, text: &str) -> Result<Self, String> {
+        let read = toml::from_str::<Self>(text);
+        let scenario = read.map_err(|error| format!("{file}: {}", with_hint(&error)))?;
+        scenario.check().map_err(|error| format!("{file}: {error}"))?;
+        Ok(scenario)
+    }
+
+    /// Returns the world it is played in.
+    pub(crate) fn world(&self, nodes: usize, seed: u64, threads: usize) -> WorldConfig {
         let mut config = WorldConfig::new(seed, nodes);
-        (self.tune)(&mut config.node.engine);
-        config.network = NetworkConfig {
-            latency: Latency::Uniform { low_us: 5_000, high_us: 120_000 },
-            loss: Loss::Independent(self.loss_per_million),
-            mode: Mode::Lossy,
-            ..NetworkConfig::default()
+        let mut engine = engine::Config::server(NETWORK);
+        settings::apply(&mut engine, &self.node).expect("checked when it was read");
+        config.node = node::Config::new(engine);
+        config.boot = match self.start.know {
+            Know::Bootstrap => Boot::Bootstrap { hosts: self.start.bootstraps },
+            Know::Books => Boot::Books { rows: self.start.book_rows },
         };
-        let mut world = World::new(config);
-        let named = |error| format!("{} with seed {seed} and {nodes} nodes: {error}", self.name);
-        let agreed_in_ms = (self.play)(&mut world, nodes).map_err(named)?;
-        let traffic = world.audit().map_err(named)?;
-        let (took_ms, steps) = (world.now_us() / 1_000, world.figures().steps);
-        let (frames, bytes) = (traffic.sent.frames, traffic.sent.bytes);
-        let (trace, acknowledged) = (world.trace(), world.acknowledged());
-        Ok(Outcome { trace, agreed_in_ms, took_ms, acknowledged, steps, frames, bytes })
+        config.network = self.network.config();
+        config.machines = self.machines.config();
+        config.threads = threads;
+        config.checks.steps_per_second_max = self.steps_per_second_max;
+        config
     }
-}
 
-fn quiet(world: &mut World, nodes: usize) -> Result<u64, String> {
-    start_all(world, nodes, 50)?;
-    world.run(5_000)?;
-    for node in 0..nodes {
-        put(world, node, "a", 3)?;
-        publish(world, node)?;
-        world.run(20)?;
-    }
-    world.run_until_equal(5_000)
-}
-
-fn partition(world: &mut World, nodes: usize) -> Result<u64, String> {
-    start_all(world, nodes, 50)?;
-    world.run(5_000)?;
-    world.divide(|node| u8::from(node < nodes / 2));
-    for round in 0..12 {
-        for node in 0..nodes {
-            put(world, node, &format!("round-{round}"), 2)?;
-            publish(world, node)?;
+    fn check(&self) -> Result<(), String> {
+        let mut engine = engine::Config::server(NETWORK);
+        settings::apply(&mut engine, &self.node)?;
+        if self.nodes < 2 {
+            return Err("a world has at least 2 nodes".to_owned());
         }
-        world.run(10_000)?;
-    }
-    if world.roots().len() < 2 {
-        return Err("the wall did not divide anything".to_owned());
-    }
-    world.heal();
-    world.run_until_equal(600_000)
-}
-
-fn churn(world: &mut World, nodes: usize) -> Result<u64, String> {
-    start_all(world, nodes, 10)?;
-    world.run(20_000)?;
-    let mut down: Vec<usize> = Vec::new();
-    for round in 0..10 {
-        // Each round a few crash and those of the round before the last come back: a fifth of
-        // all nodes in ten rounds.
-        for _ in 0..nodes.div_ceil(50) {
-            let node = 1 + world.draw(nodes - 1);
-            if world.is_up(node) {
-                world.kill(node);
-                down.push(node);
+        if self.start.know == Know::Bootstrap && self.start.bootstraps == 0 {
+            return Err("start.bootstraps is at least 1 where everybody starts from them".into());
+        }
+        let (low_ms, high_ms) = self.network.latency_ms;
+        if high_ms < low_ms {
+            return Err("network.latency_ms is [shortest, longest]".to_owned());
+        }
+        for stream in &self.streams {
+            stream.check()?;
+        }
+        for fault in &self.faults {
+            fault.check()?;
+        }
+        for liars in &self.liars {
+            percent("liars.share_percent", liars.share_percent)?;
+        }
+        for it in &self.expect.slower {
+            for name in [&it.stream, &it.than] {
+                if !self.streams.iter().any(|stream| stream.name == *name) {
+                    return Err(format!("expect.slower names a stream {name:?} that is not there"));
+                }
             }
         }
-        for write in 0..6 {
-            let node = world.draw(nodes);
-            if world.is_up(node) {
-                put(world, node, &format!("round-{round}-{write}"), 1)?;
-                publish(world, node)?;
+        for name in &self.against {
+            if !crate::compare::is_known(name) {
+                let hint = nearest(name, crate::compare::names());
+                let hint = hint.map(|it| format!(": did you mean {it:?}?")).unwrap_or_default();
+                return Err(format!("there is no model {name:?}{hint}"));
             }
         }
-        world.run(3_000)?;
-        let back = down.len().saturating_sub(2 * nodes.div_ceil(50));
-        down.drain(..back).for_each(|node| world.start(node));
+        Ok(())
     }
-    down.drain(..).for_each(|node| world.start(node));
-    world.run_until_equal(300_000)
 }
 
-/// Nodes join one by one while all write ten times a second; each must hold what was written before
-/// it came, although nothing is ever quiet.
-fn steady(world: &mut World, nodes: usize) -> Result<u64, String> {
-    start_all(world, nodes / 2, 50)?;
-    for node in nodes / 2..nodes {
-        for round in 0..20 {
-            let writer = world.draw(node);
-            put(world, writer, &format!("steady-{node}-{round}"), 1)?;
-            world.run(100)?;
+impl Stream {
+    fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        if self.bytes.is_empty() || self.bytes.iter().any(|bytes| *bytes < PAYLOAD_BYTES_MIN) {
+            return Err(format!(
+                "stream {name:?}: bytes lists sizes of at least {PAYLOAD_BYTES_MIN}"
+            ));
         }
-        world.start(node);
+        if self.sources == Sources::Listed && self.authors.is_empty() {
+            return Err(format!("stream {name:?}: sources = \"listed\" wants authors = [..]"));
+        }
+        if self.sources != Sources::Listed && !self.authors.is_empty() {
+            return Err(format!("stream {name:?}: authors wants sources = \"listed\""));
+        }
+        if self.at_ms < 0.0 || self.every_ms < 0.0 {
+            return Err(format!("stream {name:?}: times are not negative"));
+        }
+        if self.what != What::Message && self.class != Urgency::Normal {
+            return Err(format!("stream {name:?}: only messages have a class"));
+        }
+        Ok(())
     }
-    for round in 0..100 {
-        let writer = world.draw(nodes);
-        put(world, writer, &format!("late-{round}"), 1)?;
-        world.run(100)?;
-    }
-    // Ten seconds of traffic later the last newcomer lacks at most what is on its way.
-    let missing = world.missing();
-    if nodes < missing.len() {
-        let behind: std::collections::BTreeMap<usize, usize> =
-            missing.iter().fold(Default::default(), |mut all, (host, _)| {
-                *all.entry(*host).or_default() += 1;
-                all
-            });
-        return Err(format!("records still missing under steady traffic: {behind:?}"));
-    }
-    world.run_until_equal(10_000)
 }
 
-fn as_it_is(_: &mut engine::Config) {}
-
-fn cramped(config: &mut engine::Config) {
-    config.book_max = 12;
-    config.links_target = 5;
-    config.links_max = 9;
-    config.pending_max = 16;
-    config.dials_max = 2;
-    config.rotate_ms = 20_000;
-}
-
-fn bootstrap_late(world: &mut World, nodes: usize) -> Result<u64, String> {
-    (1..nodes).for_each(|node| world.start(node));
-    world.run(60_000)?;
-    for node in 1..nodes {
-        put(world, node, "alone", 1)?;
+impl Fault {
+    fn check(&self) -> Result<(), String> {
+        let action = self.action;
+        percent("fault.share_percent", self.share_percent)?;
+        let wants_share = match action {
+            Action::Churn
+            | Action::Crash
+            | Action::Kill
+            | Action::Partition
+            | Action::Slow
+            | Action::Stop => true,
+            Action::Heal | Action::Join | Action::Restart => false,
+        };
+        if wants_share == (self.share_percent == 0.0) {
+            let wants = if wants_share { "wants" } else { "takes no" };
+            return Err(format!("fault {action:?} {wants} share_percent"));
+        }
+        if self.at_ms < 0.0 || self.every_ms < 0.0 {
+            return Err(format!("fault {action:?}: times are not negative"));
+        }
+        Ok(())
     }
-    world.start(0);
-    world.run_until_equal(30_000)
 }
 
-fn start_all(world: &mut World, nodes: usize, every_ms: u64) -> Result<(), String> {
-    for node in 0..nodes {
-        world.start(node);
-        world.run(every_ms)?;
+impl Net {
+    fn config(&self) -> NetworkConfig {
+        let us = |ms: u64| ms * 1_000;
+        let (low_us, high_us) = (us(self.latency_ms.0), us(self.latency_ms.1));
+        let latency = match self.latency {
+            Latency::Regions => network::Latency::Regions,
+            Latency::Uniform => network::Latency::Uniform { low_us, high_us },
+            Latency::LogNormal => network::Latency::LogNormal {
+                median_us: us(self.median_ms),
+                sigma_per_mille: number(self.sigma * 1_000.0),
+                low_us,
+                high_us,
+            },
+        };
+        let loss = match self.bursts {
+            None => Loss::Independent(per_million(self.loss_percent)),
+            Some(it) => Loss::Bursty {
+                worse: per_million(it.worse_percent),
+                better: per_million(it.better_percent),
+                good: per_million(it.good_percent),
+                bad: per_million(it.bad_percent),
+            },
+        };
+        let uplink = u64::from(number(self.uplink_mbit_s * 1_000.0)) * 1_000;
+        NetworkConfig {
+            latency,
+            jitter_per_mille: number(self.jitter_percent * 10.0),
+            loss,
+            mode: match self.mode {
+                Mode::Reliable => network::Mode::Reliable,
+                Mode::Lossy => network::Mode::Lossy,
+                Mode::Datagram => network::Mode::Datagram,
+            },
+            duplicates_per_million: per_million(self.duplicates_percent),
+            uplink_bits_per_s: (0 < uplink).then_some(uplink),
+            sharing: match self.sharing {
+                Sharing::Turns => network::Sharing::Turns,
+                Sharing::AlertsFirst => network::Sharing::AlertsFirst,
+            },
+            dial_timeout_ms: self.dial_timeout_ms,
+            ..NetworkConfig::default()
+        }
     }
-    Ok(())
 }
 
-fn publish(world: &mut World, node: usize) -> Result<(), String> {
-    let payload = Bytes::from(format!(r#"{{"from":{node}}}"#));
-    let (kind, reply_to) = (MessageKind::Announce, None);
-    let topic = "water".to_owned();
-    let publication = Publication {
-        topic,
-        kind,
-        payload,
-        reply_to,
-        life_ms: 86_400_000,
-        class: wire::Class::Normal,
+impl Computers {
+    fn config(&self) -> Machines {
+        let pauses = (0.0 < self.pausing_percent).then(|| Pauses {
+            per_mille: number(self.pausing_percent * 10.0),
+            every_ms: self.pause_every_ms,
+            pause_ms: self.pause_ms,
+        });
+        Machines {
+            slow_per_mille: number(self.slow_percent * 10.0),
+            slow_factor: self.slow_factor,
+            undialable_per_mille: number(self.undialable_percent * 10.0),
+            clock_skew_ms_max: self.skew_ms,
+            pauses,
+            ..Machines::default()
+        }
+    }
+}
+
+/// Returns the most similar name, where one is similar enough.
+pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let rated = names.into_iter().map(|it| (strsim::jaro_winkler(name, it), it));
+    let near = rated.filter(|(similarity, _)| 0.8 < *similarity);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it)
+}
+
+/// Adds which key may be meant: the reader's message quotes the wrong one first, then all others.
+fn with_hint(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    let message = error.message();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let near = message.starts_with("unknown").then(|| nearest(quoted.next()?, quoted)).flatten();
+    match near {
+        Some(near) => format!("{}\ndid you mean {near:?}?", text.trim_end()),
+        None => text.trim_end().to_owned(),
+    }
+}
+
+fn steps_per_second_max() -> u64 {
+    5_000
+}
+
+fn percent(what: &str, value: f64) -> Result<(), String> {
+    if (0.0..=100.0).contains(&value) {
+        return Ok(());
+    }
+    Err(format!("{what} is from 0 to 100, not {value}"))
+}
+
+fn per_million(percent: f64) -> u32 {
+    number(percent * 10_000.0)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+fn number(value: f64) -> u32 {
+    value.round() as u32
+}
+
+/// A payload is a JSON text with the number of its publication in it.
+const PAYLOAD_BYTES_MIN: usize = 24;
+
+macro_rules! files {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../scenarios/", $name, ".toml")))),*]
     };
-    world.command(node, Command::Publish(publication)).map(|_| ())
 }
 
-fn put(world: &mut World, node: usize, name: &str, count: usize) -> Result<(), String> {
-    let drafts = (0..count).map(|number| Draft {
-        collection: "default".to_owned(),
-        name: format!("{name}/{node}/{number}"),
-        value: Some(Bytes::from_static(b"{\"level\":3}")),
-    });
-    world.command(node, Command::Put(drafts.collect())).map(|_| ())
-}
+/// All files of `scenarios/`, the simplest first.
+const FILES: &[(&str, &str)] = files! {
+    "quiet" "partition" "churn" "steady" "cramped" "bootstrap-late"
+    "idle-100" "warm-1k" "warm-10k" "warm-100k" "cold-sources" "loss-10" "fanout-3" "datagram-burst"
+    "kill-50" "kill-90" "kill-95" "kill-99" "kill-region" "kill-best" "partition-500"
+    "restart-empty"
+    "mute-33" "lying-33" "withholding-20" "eclipse-50" "spam-10" "poison-20" "forged-20"
+    "replay-20" "flood-5" "sybil-50"
+    "large-128k" "mixed-sizes" "alert-under-bulk" "burst-100k" "heterogeneous" "nat-30"
+};
+
+#[cfg(test)]
+mod tests;

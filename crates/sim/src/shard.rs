@@ -113,6 +113,9 @@ impl Shard {
         let now = host.now(at_us);
         let ticked = matches!(input, Input::Net(engine::Input::Tick));
         let Some(actor) = &mut host.actor else { return Ok((Vec::new(), at_us)) };
+        if let Some(delivered) = &mut host.delivered {
+            delivered.hear(&input);
+        }
         let effects = actor.handle(input, now);
         self.steps += 1;
         host.figures.steps += 1;

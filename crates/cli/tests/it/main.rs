@@ -13,6 +13,8 @@ mod lattice;
 #[cfg(test)]
 mod plain;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tidy;

@@ -147,6 +147,13 @@ impl Ran {
         self
     }
 
+    /// Checks that standard output says this.
+    #[track_caller]
+    pub(crate) fn tells(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "no {text:?} in {:?}", self.stdout);
+        self
+    }
+
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)

@@ -5,22 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::page::{Key, Section, Table};
 use super::plot::{Axis, Plot, Scale, Stroke, shown};
 use super::{figure, name, percent, protocols, series, stroke};
+use crate::models::ReachRow;
 use crate::outcome::{Outcome, Standing, ratio};
-
-/// How far push gets with a fanout and a TTL.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ReachPoint {
-    /// Nodes of the network.
-    pub nodes: usize,
-    /// Links a message may cross.
-    pub ttl: u16,
-    /// To how many a node sends.
-    pub fanout: usize,
-    /// Share of the nodes that was reached, 0 to 1.
-    pub reached: f64,
-    /// What this fanout reaches with any TTL in a large network, 0 to 1.
-    pub with_any_ttl: f64,
-}
 
 /// One section for each scenario that was run in several sizes; a point is the median over seeds.
 pub(super) fn p99(outcomes: &[Outcome]) -> Vec<Section> {
@@ -34,7 +20,7 @@ pub(super) fn p99(outcomes: &[Outcome]) -> Vec<Section> {
 }
 
 /// The claims of designs A and C as they are, and Trellis with the same fanout.
-pub(super) fn reach(outcomes: &[Outcome], points: &[ReachPoint]) -> Option<Section> {
+pub(super) fn reach(outcomes: &[Outcome], points: &[ReachRow]) -> Option<Section> {
     let first = points.first()?;
     let sizes: BTreeSet<usize> = points.iter().map(|it| it.nodes).collect();
     let mut lines = Vec::new();

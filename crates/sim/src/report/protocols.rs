@@ -123,4 +123,4 @@ fn comparison(outcome: &Outcome) -> String {
 }
 
 /// The name of the bound that is no protocol.
-const DIRECT: &str = "direct path";
+const DIRECT: &str = "direct";

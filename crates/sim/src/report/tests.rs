@@ -1,7 +1,7 @@
 //! The page holds what was measured, and nothing that a page must not hold.
 
-use super::growth::ReachPoint;
 use super::html;
+use crate::models::ReachRow;
 use crate::outcome::{Figures, Outcome, Reach, Spread, Standing, Verdict};
 
 fn figures(protocol: &str, standing: Standing, p99: f64, copies: f64) -> Figures {
@@ -50,11 +50,12 @@ fn two_runs_make_a_page_with_every_plot() {
         }],
         ..outcome(7, 300.0)
     };
-    let reach = [3, 10].map(|ttl| ReachPoint {
+    let reach = [3, 10].map(|ttl| ReachRow {
         nodes: 1_000,
         ttl,
         fanout: 3,
         reached: if ttl == 3 { 0.038 } else { 0.903 },
+        without_overlap: 0.039,
         with_any_ttl: 0.9405,
     });
     let page = html(&[outcome(1_000, 230.0), outcome(10_000, 257.0), broken], &reach);

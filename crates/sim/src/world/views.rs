@@ -47,6 +47,11 @@ impl World {
         self.up().count()
     }
 
+    /// Returns how many honest machines are on.
+    pub fn honest_len(&self) -> usize {
+        self.up().filter(|(_, host)| host.possess.is_none()).count()
+    }
+
     /// Returns the node on a machine, if it is on and there is one.
     pub fn node(&self, host: usize) -> Option<&Node> {
         self.host(host).node()

@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "reqwest",
             "serde",
             "serde_json",
+            "sim",
             "tempfile",
             "tokio",
             "wire",
@@ -63,7 +64,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         "sim",
         &[
             "bytes",
-            "clap",
             "engine",
             "lanes",
             "merkle",

@@ -1,0 +1,100 @@
+//! What liars do of their own accord.
+
+use bytes::Bytes;
+use engine::{LinkId, Now};
+use node::{Command, CommandId, Effect, Input, Publication};
+use wire::{Class, Frame, MessageKind, Push, ShortId, limits};
+
+use super::Liar;
+use crate::scenario::LiarKind;
+
+impl Liar {
+    /// Whether this kind does anything unless it is asked.
+    pub(super) fn has_mischief(&self) -> bool {
+        self.every_ms().is_some()
+    }
+
+    /// Does what is due.
+    pub(super) fn mischief(&mut self, now: Now) -> Vec<Effect> {
+        let Some(every_ms) = self.every_ms() else { return Vec::new() };
+        if now.mono_ms < self.next_ms {
+            return Vec::new();
+        }
+        self.next_ms = now.mono_ms + every_ms;
+        match self.kind {
+            LiarKind::Flood => self.flood(now),
+            LiarKind::GraftPruneWantSpam => self.spam(),
+            LiarKind::Replay => self.replay(),
+            LiarKind::BadSignature
+            | LiarKind::Eclipse
+            | LiarKind::LyingHave
+            | LiarKind::Mute
+            | LiarKind::ShufflePoison
+            | LiarKind::SybilJoin
+            | LiarKind::WithholdingParent => Vec::new(),
+        }
+    }
+
+    fn every_ms(&self) -> Option<u64> {
+        match self.kind {
+            LiarKind::Flood => Some(20),
+            LiarKind::GraftPruneWantSpam => Some(200),
+            LiarKind::Replay => Some(500),
+            LiarKind::BadSignature
+            | LiarKind::Eclipse
+            | LiarKind::LyingHave
+            | LiarKind::Mute
+            | LiarKind::ShufflePoison
+            | LiarKind::SybilJoin
+            | LiarKind::WithholdingParent => None,
+        }
+    }
+
+    /// Publishes a message that nobody wants; its own node does all the work.
+    fn flood(&mut self, now: Now) -> Vec<Effect> {
+        let text = format!(r#"{{"noise":{}}}"#, self.chance.draw());
+        let publication = Publication {
+            topic: "noise".to_owned(),
+            kind: MessageKind::Announce,
+            class: Class::Bulk,
+            payload: Bytes::from(text),
+            reply_to: None,
+            life_ms: NOISE_LIFE_MS,
+        };
+        let command = Input::Command(CommandId(u64::MAX), Command::Publish(publication));
+        let effects = self.node.handle(command, now).into_iter();
+        effects
+            .filter(|it| match it {
+                // The story's own command numbers are not ours.
+                Effect::Answer(..) | Effect::Net(engine::Effect::Report(_)) => false,
+                Effect::Net(_) => true,
+            })
+            .collect()
+    }
+
+    /// Grafts and prunes the same trees, and wants what nobody announced.
+    fn spam(&mut self) -> Vec<Effect> {
+        let trees: Vec<_> = self.trees.iter().copied().collect();
+        let want = (0..limits::SHORT_IDS_MAX).map(|_| ShortId(self.chance.draw())).collect();
+        let (prune, graft) =
+            if self.chance.below(2) == 0 { (trees, Vec::new()) } else { (Vec::new(), trees) };
+        let push = Frame::Push(Push { want, prune, graft, ..Push::default() });
+        self.to_all(&Bytes::from(push.encode()))
+    }
+
+    /// Sends an old frame again.
+    fn replay(&mut self) -> Vec<Effect> {
+        let Some(frame) = self.frames.pop_front() else { return Vec::new() };
+        self.frames.push_back(frame.clone());
+        self.to_all(&frame)
+    }
+
+    fn to_all(&self, bytes: &Bytes) -> Vec<Effect> {
+        let greeted = self.links.iter().filter(|(_, key)| key.is_some());
+        let send =
+            |link: LinkId| Effect::Net(engine::Effect::Send(link, Class::Control, bytes.clone()));
+        greeted.map(|(link, _)| send(*link)).collect()
+    }
+}
+
+const NOISE_LIFE_MS: u64 = 3_600_000;

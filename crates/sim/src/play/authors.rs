@@ -1,0 +1,154 @@
+//! Who writes next, and what.
+
+use bytes::Bytes;
+use node::{Command, Draft, Publication};
+use wire::MessageKind;
+
+use super::crowd::Crowd;
+use crate::World;
+use crate::scenario::{Sources, Stream, What};
+
+/// The pens of a world.
+#[derive(Debug, Default)]
+pub(super) struct Authors {
+    /// How many cold sources there were.
+    cold: usize,
+    /// Publications so far: no two payloads are equal.
+    written: usize,
+}
+
+/// What an author was asked to write.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) command: Command,
+    /// Size of each payload in it.
+    pub(super) payload_bytes: usize,
+    /// Records it makes if it is not refused.
+    pub(super) records: usize,
+}
+
+impl Authors {
+    /// Returns who writes in this turn of a stream: nodes that are on, and honest.
+    pub(super) fn of_turn(
+        &mut self,
+        world: &mut World,
+        crowd: &Crowd,
+        stream: &Stream,
+        turn: usize,
+    ) -> Vec<usize> {
+        let may =
+            |world: &World, host: usize| world.is_up(host) && !crowd.liars.contains_key(&host);
+        let nodes = world.config().hosts;
+        let listed = |all: &[usize], at: usize| all.get(at % all.len().max(1)).copied();
+        if stream.sources == Sources::Each {
+            return (0..nodes).filter(|host| may(world, *host)).collect();
+        }
+        let mut authors = Vec::with_capacity(stream.at_once);
+        for one in 0..stream.at_once {
+            let wanted = match stream.sources {
+                Sources::Any | Sources::Each => Some(world.draw(nodes)),
+                Sources::Cold => {
+                    self.cold += 1;
+                    Some(scattered(self.cold, nodes))
+                }
+                Sources::Listed => listed(&stream.authors, turn * stream.at_once + one),
+                Sources::One => crowd.sources.first().copied(),
+                Sources::Rotating => listed(&crowd.sources, turn * stream.at_once + one),
+            };
+            // Whoever is off hands over to the next.
+            let mut next = wanted.into_iter().flat_map(|host| (host..nodes).chain(0..host));
+            authors.extend(next.find(|host| may(world, *host)));
+        }
+        authors
+    }
+
+    /// Returns what an author writes.
+    pub(super) fn write(
+        &mut self,
+        world: &mut World,
+        stream: &Stream,
+        author: usize,
+    ) -> Vec<Writing> {
+        let payload_bytes = stream.bytes[world.draw(stream.bytes.len())];
+        let mut writings = Vec::new();
+        let (entries, message) = match stream.what {
+            What::Message => (false, true),
+            What::Entry => (true, false),
+            What::Both => (true, true),
+        };
+        if entries {
+            let drafts = (0..stream.entries).map(|_| {
+                self.written += 1;
+                Draft {
+                    collection: "default".to_owned(),
+                    name: format!("{}/{author}", self.written),
+                    value: Some(payload(self.written, payload_bytes)),
+                }
+            });
+            let command = Command::Put(drafts.collect());
+            writings.push(Writing { command, payload_bytes, records: stream.entries });
+        }
+        if message {
+            self.written += 1;
+            let publication = Publication {
+                topic: "water".to_owned(),
+                kind: MessageKind::Announce,
+                class: stream.class.class(),
+                payload: payload(self.written, payload_bytes),
+                reply_to: None,
+                life_ms: 86_400_000,
+            };
+            let command = Command::Publish(publication);
+            writings.push(Writing { command, payload_bytes, records: 1 });
+        }
+        writings
+    }
+}
+
+/// A JSON text of exactly so many bytes, unless the number alone is longer.
+fn payload(number: usize, bytes: usize) -> Bytes {
+    let mut text = format!(r#"{{"n":{number},"p":""#);
+    while text.len() + 2 < bytes {
+        text.push('x');
+    }
+    text.push_str("\"}");
+    Bytes::from(text)
+}
+
+/// The `turn`-th of `nodes` places, none of them twice before all were there.
+fn scattered(turn: usize, nodes: usize) -> usize {
+    let common = |mut a: usize, mut b: usize| {
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let mut step = (nodes * 5 / 8).max(1);
+    while common(step, nodes) != 1 {
+        step += 1;
+    }
+    turn * step % nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cold_sources_come_once_each() {
+        for nodes in [2, 7, 20, 300, 1_000] {
+            let all: std::collections::BTreeSet<usize> =
+                (0..nodes).map(|turn| scattered(turn, nodes)).collect();
+            assert_eq!(all.len(), nodes);
+        }
+    }
+
+    #[test]
+    fn payloads_have_the_size_they_are_asked_for() {
+        for bytes in [24, 64, 1_024, 131_072] {
+            let text = payload(123_456, bytes);
+            assert_eq!(text.len(), bytes);
+            assert!(serde_json::from_slice::<serde_json::Value>(&text).is_ok());
+        }
+    }
+}
