@@ -38,15 +38,34 @@ pub(crate) struct Link {
     pub(crate) profiles: Budget,
     pub(crate) handed: Budget,
     pub(crate) skew_ms: Option<i64>,
-    /// The last root of its state that it told us or agreed to.
+    /// The root of its state that it told us last.
     pub(crate) root: Option<Digest>,
-    /// What we told it last, and how our sets looked when both held the same.
-    pub(crate) told: Option<Summary>,
-    pub(crate) agreed: Option<Summary>,
+    /// As of when we told it last of our sets and how they looked, and how when both held the same.
+    pub(crate) told: Option<(Option<u64>, Look)>,
+    pub(crate) agreed: Option<Look>,
     pub(crate) ask: Pace,
     pub(crate) walk: Pace,
     /// Keys asked for on this link, and when.
     pub(crate) wanted: BTreeMap<Digest, Time>,
+}
+
+/// How our own sets looked: half of each root is enough to know it again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Look {
+    state: [u8; 16],
+    messages: [u8; 16],
+}
+
+impl Look {
+    pub(crate) fn of(summary: &Summary) -> Self {
+        let half = |root: &Digest| *root.0.first_chunk().expect("32 bytes are more than 16");
+        Self { state: half(&summary.state.root), messages: half(&summary.messages.root) }
+    }
+
+    /// Says whether the state looked as it does in a summary.
+    pub(crate) fn has_state(&self, summary: &Summary) -> bool {
+        self.state == Self::of(summary).state
+    }
 }
 
 /// Why we keep a link.

@@ -91,7 +91,7 @@ pub struct PeerStatus {
     pub rtt_ms: Option<u64>,
     /// When it was last heard, unix milliseconds; 0 for never.
     pub heard_ms: u64,
-    /// The root it told us last.
+    /// The root of its state, as it last told us or agreed to.
     pub state_root: Option<Digest>,
     /// Program and version.
     pub agent: String,

@@ -7,6 +7,7 @@ use wire::{Compare, Frame, Set, Summary};
 
 use super::Engine;
 use crate::intake::{Source, Spread};
+use crate::links::Look;
 use crate::{Effect, Event, LinkId, Now, Time, reconcile};
 
 impl Engine {
@@ -55,9 +56,10 @@ impl Engine {
     /// Hears that a peer holds what we told it.
     pub(super) fn agreed(&mut self, id: LinkId, cutoff_ms: Option<u64>) {
         let Some(link) = self.links.get_mut(id) else { return };
-        let Some(told) = link.told.filter(|told| told.cutoff_ms == cutoff_ms) else { return };
-        link.root = Some(told.state.root);
-        link.agreed = Some(told);
+        let Some((_, look)) = link.told.filter(|(told_ms, _)| *told_ms == cutoff_ms) else {
+            return;
+        };
+        link.agreed = Some(look);
         link.ask.reset();
         link.walk.reset();
     }
@@ -68,7 +70,7 @@ impl Engine {
         let Some(link) = self.links.get_mut(id) else { return false };
         link.root = Some(theirs.state.root);
         if agrees {
-            link.agreed = Some(*ours);
+            link.agreed = Some(Look::of(ours));
             link.ask.reset();
             link.walk.reset();
         } else {
@@ -112,10 +114,11 @@ impl Engine {
         self.sets.age(now.unix_ms);
         let cutoff_ms = self.cutoff_ms(now);
         let ours = self.sets.summary_as_of(cutoff_ms);
+        let look = Look::of(&ours);
         let open: Vec<(LinkId, Time)> = self
             .links
             .greeted()
-            .filter(|(_, link)| !link.agreed.is_some_and(|it| it.agrees_with(&ours)))
+            .filter(|(_, link)| link.agreed != Some(look))
             .map(|(id, link)| (id, link.ask.at))
             .collect();
         let due: Vec<LinkId> =
@@ -124,7 +127,7 @@ impl Engine {
         for id in self.random.pick(due, width) {
             let Some(link) = self.links.get_mut(id) else { continue };
             link.ask.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
-            link.told = Some(ours);
+            link.told = Some((cutoff_ms, look));
             self.outbox.send(id, &Frame::Summary(Summary { answer_wanted: true, ..ours }));
         }
         let wait_ms = self.random.jitter(self.config.compare_ms).max(1);

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use merkle::Prefix;
-use wire::{Address, Class, Content, NodeId, RecordId, Set};
+use wire::{Address, Class, Content, Digest, NodeId, RecordId, Set};
 
 use super::Engine;
 use crate::book::Known;
+use crate::links::Link;
 use crate::{Config, Now, PeerState, PeerStatus, Status};
 
 impl Engine {
@@ -42,7 +43,7 @@ impl Engine {
         let agreeing = self
             .links
             .greeted()
-            .filter(|(_, link)| link.agreed.is_some_and(|agreed| agreed.state == ours.state));
+            .filter(|(_, link)| link.agreed.is_some_and(|agreed| agreed.has_state(&ours)));
         Status {
             node: self.me,
             network: self.config.network,
@@ -90,7 +91,7 @@ impl Engine {
             state: if door.healthy { PeerState::Door } else { PeerState::Unreachable },
             rtt_ms: door.rtt_ms,
             heard_ms: door.heard_ms,
-            state_root: wire::Digest::from_hex(&door.root),
+            state_root: Digest::from_hex(&door.root),
             why: door.why.clone(),
             ..PeerStatus::empty()
         }));
@@ -145,6 +146,13 @@ impl Engine {
         self.link_status(*known.node(), status, now)
     }
 
+    /// Returns a peer's root: ours if it agreed to that, or else what it told us last.
+    fn root_of(&self, link: &Link) -> Option<Digest> {
+        let ours = self.sets.summary();
+        let agrees = link.agreed.is_some_and(|agreed| agreed.has_state(&ours));
+        if agrees { Some(ours.state.root) } else { link.root }
+    }
+
     fn link_status(&self, node: NodeId, status: PeerStatus, now: Now) -> PeerStatus {
         let status = PeerStatus { node: Some(node), ..status };
         let Some(link) = self.links.of(&node).and_then(|id| self.links.get(id)) else {
@@ -155,7 +163,7 @@ impl Engine {
             direction: Some(link.direction),
             heard_ms: now.unix_ms.saturating_sub(now.mono_ms.saturating_sub(link.heard.0)),
             rtt_ms: link.rtt_ms,
-            state_root: link.root,
+            state_root: self.root_of(link),
             agent: link.greeting.as_ref().map_or(status.agent, |it| it.agent.clone()),
             why: None,
             next_dial_ms: None,
