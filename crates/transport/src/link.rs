@@ -344,8 +344,8 @@ fn lost(error: &Error) -> String {
     format!("the connection was lost: {error}")
 }
 
-/// Bytes of one read: small, because most links are quiet most of the time.
-const READ_BYTES: usize = 16 * 1024;
+/// Bytes of one read: small, because every link keeps a buffer of it and most are quiet.
+const READ_BYTES: usize = 4 * 1024;
 /// Bytes handed to the socket in one write: one full part, or many small ones.
 const BATCH_BYTES_MAX: usize = 16 * 1024;
 const CODE_NORMAL: u16 = 1_000;
