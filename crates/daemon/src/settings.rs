@@ -119,6 +119,8 @@ impl Settings {
             messages_max: size("limits.messages_max"),
             entries_max: size("limits.entries_max"),
             pending_max: size("limits.pending_max"),
+            bodies_max: size("limits.bodies_max"),
+            bodies_bytes_max: size("limits.bodies_bytes_max"),
             ..engine::Config::server(network)
         }
     }

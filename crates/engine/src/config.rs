@@ -131,6 +131,17 @@ pub struct Config {
     /// Signatures waiting to be checked (default 8,192). Beyond, remote records are left to a
     /// later comparison.
     pub pending_max: usize,
+    /// Bodies larger than one frame that are coming or kept at hand for others (default 128), and
+    /// their bytes (8 MiB). Complete ones make room first, then those of which nothing comes.
+    pub bodies_max: usize,
+    /// See `bodies_max`.
+    pub bodies_bytes_max: usize,
+    /// Incomplete bodies whose heads one link brought (default 40: what one answer to a comparison
+    /// may hold). One more is left to a later comparison.
+    pub bodies_per_link_max: usize,
+    /// Links that are sent one body at a time (default 3): a copy of 128 KiB takes 52 ms of a
+    /// 20 Mbit/s uplink, and whoever waits finds somebody who is ahead.
+    pub feeds_max: usize,
     /// Alerts of one author that go first at once (default 50). More are handled as messages.
     pub alert_burst: u64,
     /// How often an author gains one alert back (default 100 ms).
@@ -203,6 +214,10 @@ impl Config {
             messages_max: 100_000,
             entries_max: 2_000_000,
             pending_max: 8_192,
+            bodies_max: 128,
+            bodies_bytes_max: 8 * 1024 * 1024,
+            bodies_per_link_max: 40,
+            feeds_max: 3,
             alert_burst: 50,
             alert_every_ms: 100,
             alert_authors_max: 4_096,

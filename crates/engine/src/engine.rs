@@ -23,6 +23,7 @@ use crate::links::Links;
 use crate::membership::Membership;
 use crate::missing::Missing;
 use crate::outbox::Outbox;
+use crate::pieces::Pieces;
 use crate::random::Random;
 use crate::recents::{Recent, Recents};
 use crate::rounds::Rounds;
@@ -30,6 +31,7 @@ use crate::sets::Sets;
 use crate::{Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time};
 
 mod agree;
+mod bodies;
 mod broadcast;
 mod circle;
 mod compare;
@@ -62,6 +64,7 @@ pub struct Engine {
     recents: Recents,
     missing: Missing,
     announcements: Announcements,
+    pieces: Pieces,
     /// Peers that asked for announced records, until the store has answered.
     wanted: BTreeMap<TicketId, (LinkId, Vec<Recent>)>,
     /// Chooses which links hear announcements; another one each second.
@@ -160,6 +163,7 @@ impl Engine {
             recents: Recents::new(session, config.recents_max),
             missing: Missing::new(&config),
             announcements: Announcements::new(config.announce_ms),
+            pieces: Pieces::new(&config),
             wanted: BTreeMap::new(),
             salt: (Time::default(), 0),
             membership: Membership::new(me, &config, kept.book),
@@ -207,9 +211,9 @@ impl Engine {
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
             Input::Loaded(ticket, records) if self.wanted.contains_key(&ticket) => {
-                self.hand_over(ticket, records);
+                self.hand_over(ticket, records, now);
             }
-            Input::Loaded(ticket, records) => self.loaded(ticket, records),
+            Input::Loaded(ticket, records) => self.loaded(ticket, records, now),
             Input::Tick => self.tick(now),
             Input::Verified(verdicts) => self.verified(verdicts, now),
         }
@@ -260,8 +264,8 @@ impl Engine {
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
             Frame::Peers(peers) => self.peers(id, peers, now),
             Frame::PeersWanted => self.peers_wanted(id, now),
-            // Nobody sends one yet.
-            Frame::Piece(_) | Frame::Pull(_) => self.counters.dropped += 1,
+            Frame::Piece(piece) => self.piece(id, piece, now),
+            Frame::Pull(pull) => self.pull(id, pull, now),
             Frame::Ping(ping) => self.ping(id, &ping, now),
             Frame::Pong(pong) => self.pong(id, &pong, now),
             Frame::Push(push) => self.push(id, push, now),

@@ -48,6 +48,8 @@ struct Tree {
     rooted: Option<Time>,
     /// How long records of its root take to us, by their clock and ours, milliseconds.
     delay_ms: u64,
+    /// Records it has carried from here, as far as that matters.
+    carried: u8,
     /// Records in a row that had to be asked for.
     misses: u8,
     /// The link through which records would have come sooner, and how often in a row.
@@ -141,8 +143,16 @@ impl Forest {
         links: Vec<LinkId>,
         now: Now,
     ) -> (Vec<LinkId>, Vec<LinkId>) {
-        let pruned = self.tree(tree, now).pruned;
+        let tree = self.tree(tree, now);
+        tree.carried = tree.carried.saturating_add(1);
+        let pruned = tree.pruned;
         links.into_iter().partition(|link| !pruned.meets(self.places.set(*link)))
+    }
+
+    /// Says whether a tree has carried two records before the last one, so that whoever got them
+    /// twice has said so.
+    pub(crate) fn is_warm(&self, tree: TreeId) -> bool {
+        self.trees.get(&tree).is_some_and(|tree| WARM_AFTER < tree.carried)
     }
 
     /// Notes that a push was the first to bring a record. `delay_ms` is its age if the tree's root
@@ -258,6 +268,8 @@ impl Forest {
     }
 }
 
+/// Records after which a tree has its shape.
+const WARM_AFTER: u8 = 2;
 /// Misses in a row after which a tree takes another parent.
 const MISSES_MAX: u8 = 2;
 /// How much sooner, and how often in a row, another link must have a record to become the parent.

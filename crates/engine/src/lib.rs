@@ -19,6 +19,7 @@ mod membership;
 mod memory;
 mod missing;
 mod outbox;
+mod pieces;
 mod places;
 mod random;
 mod reach;

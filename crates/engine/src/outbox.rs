@@ -56,6 +56,15 @@ impl Outbox {
         self.send_bytes(When::AtOnce, link, class, Bytes::from(frame.encode()));
     }
 
+    /// Sends one frame to several links.
+    pub(crate) fn send_all(&mut self, when: When, class: Class, links: &[LinkId], frame: &Frame) {
+        if links.is_empty() {
+            return;
+        }
+        let bytes = Bytes::from(frame.encode());
+        links.iter().for_each(|link| self.send_bytes(when, *link, class, bytes.clone()));
+    }
+
     pub(crate) fn verify(&mut self, class: Class, id: RecordId, claim: Claim) {
         self.verify.entry(class).or_default().push((id, claim));
     }

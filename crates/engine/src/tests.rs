@@ -12,6 +12,7 @@ mod lab;
 mod links;
 mod membership;
 mod mix;
+mod pieces;
 mod probes;
 mod reconcile;
 mod redial;

@@ -27,12 +27,24 @@ struct Args {
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Messages before those that are measured.
+    #[arg(long, default_value_t = 40)]
+    skip: usize,
+    /// Milliseconds between two messages.
+    #[arg(long, default_value_t = 500)]
+    every: u64,
+    /// Packets lost, of a million.
+    #[arg(long, default_value_t = 10_000)]
+    loss: u32,
     /// Seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Seconds until the first message.
     #[arg(long, default_value_t = 20)]
     settle: u64,
+    /// Links that are sent one large body at a time.
+    #[arg(long, default_value_t = 3)]
+    feeds: usize,
     /// Payload bytes.
     #[arg(long, default_value_t = 1_024)]
     bytes: usize,
@@ -43,8 +55,11 @@ fn main() -> Result<(), String> {
     let started = Instant::now();
     let mut config = WorldConfig::new(args.seed, args.hosts);
     config.threads = args.threads;
+    config.node.engine.body_bytes_max = wire::limits::BODY_BYTES_CEILING;
+    config.node.engine.feeds_max = args.feeds;
     // Much happens at once where all start together.
     config.checks.steps_per_second_max = 1_000_000;
+    config.network.loss = sim::network::Loss::Independent(args.loss);
     config.boot = Boot::Books { rows: args.rows };
     let mut world = World::new(config);
     say("keys", started, &world);
@@ -61,7 +76,7 @@ fn main() -> Result<(), String> {
     for message in 0..args.messages {
         let author = (message % args.authors.max(1)) * args.hosts / args.authors.max(1);
         numbers.extend(world.command(author, Command::Publish(publication(args.bytes)))?);
-        world.run(500)?;
+        world.run(args.every)?;
     }
     say("published", started, &world);
     let held = world.run_until_held(&numbers, 60_000);
@@ -69,7 +84,7 @@ fn main() -> Result<(), String> {
     println!("everybody holds everything after {held:?} ms more");
     let mut latencies = Latencies::default();
     let mut copies = 0;
-    let warm = &numbers[numbers.len().min(40)..];
+    let warm = &numbers[numbers.len().min(args.skip)..];
     for number in warm {
         latencies.add_all(&world.latencies(*number));
         copies += world.copies(*number).total;

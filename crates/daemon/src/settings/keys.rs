@@ -209,6 +209,8 @@ pub(super) const KEYS: &[Key] = &[
     key("http.listen", Kind::Listen, "0.0.0.0:8880", "address of the public door, or none"),
     key("http.unsigned", Kind::Choice(&["refuse", "relay"]), "refuse", "what becomes of unsigned messages of design-A nodes"),
     key("http.url", Kind::Url, "", "URL under which the door can be reached from anywhere"),
+    key("limits.bodies_bytes_max", Kind::Number(1 << 20, 1 << 30), "8388608", "bytes of large records that are coming or kept at hand"),
+    key("limits.bodies_max", Kind::Number(16, 10_000), "128", "large records that are coming or kept at hand"),
     key("limits.book_max", Kind::Number(1, 100_000), "1024", "nodes in the address book"),
     key("limits.candidates", Kind::Number(0, 500), "24", "nodes dialled at the start to find the nearest"),
     key("limits.dials_max", Kind::Number(1, 1_000), "64", "dials under way at once"),

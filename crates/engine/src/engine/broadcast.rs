@@ -5,10 +5,12 @@
 //! true: that was done before (`records`).
 
 use wire::{
-    Carried, Class, Content, Frame, Have, Opened, Push, RecordId, ShortId, Signed, TreeId, limits,
+    Carried, Class, Content, Frame, Have, NodeId, Offer, Opened, Push, RecordId, ShortId, Signed,
+    TreeId, limits,
 };
 
 use super::Engine;
+use super::bodies::is_large;
 use crate::intake::{Arrival, Source, Spread};
 use crate::missing::Asks;
 use crate::outbox::{Parcel, When};
@@ -20,13 +22,12 @@ impl Engine {
     /// Takes what a peer tells of the broadcast under way.
     pub(super) fn push(&mut self, id: LinkId, push: Push, now: Now) {
         let Push { records, have, want, prune, graft, heads } = push;
-        // Nobody sends one yet.
-        self.counters.dropped += heads.len() as u64;
         prune.into_iter().for_each(|tree| self.forest.prune(tree, id));
         graft.into_iter().for_each(|tree| self.forest.graft(tree, id));
         self.announced(id, &have, now);
         self.wanted(id, &want);
         self.pushed(id, records, now);
+        self.heads(id, heads, now);
     }
 
     fn pushed(&mut self, id: LinkId, records: Vec<Carried>, now: Now) {
@@ -55,7 +56,8 @@ impl Engine {
         let came = self.missing.came(name, Some(id), now);
         if let Some(recent) = self.recents.get(name).copied() {
             self.recents.hold(name, self.forest.set(id));
-            self.second_copy(id, &arrival, &recent, came.asked, now);
+            let class = arrival.opened.record.class();
+            self.second_copy(id, class, &recent, came.asked, now);
             return self.arrive(arrival, now);
         }
         let mut holders = self.forest.set(id);
@@ -92,28 +94,27 @@ impl Engine {
     }
 
     /// A link pushed what another had pushed before: it is no part of the tree (TREE-5).
-    fn second_copy(
+    pub(super) fn second_copy(
         &mut self,
         id: LinkId,
-        arrival: &Arrival,
+        class: Class,
         recent: &Recent,
         asked: bool,
         now: Now,
     ) {
-        let flooded = arrival.opened.record.class() == Class::Alert;
         let again = recent.via.is_none_or(|first| first == id);
-        if flooded || again || asked {
+        if class == Class::Alert || again || asked {
             return;
         }
-        let of_root = TreeId::of(&arrival.opened.signed.author) == arrival.tree;
+        let of_root = recent.of_root;
         let parent = recent.via.and_then(|link| self.links.get(link));
         let far = parent.and_then(|link| link.rtt_ms).is_some_and(|it| self.config.far_ms <= it);
-        if of_root && far && self.forest.spares(arrival.tree, id, now) {
+        if of_root && far && self.forest.spares(recent.tree, id, now) {
             return;
         }
-        if self.forest.refuses(arrival.tree, id, of_root, now) {
+        if self.forest.refuses(recent.tree, id, of_root, now) {
             self.counters.pruned += 1;
-            self.announcements.prune(id, arrival.tree, now);
+            self.announcements.prune(id, recent.tree, now);
         }
     }
 
@@ -152,19 +153,19 @@ impl Engine {
         self.recents.hold(name, self.set_of(&eager));
         self.counters.pushed += eager.len() as u64;
         let hops = carried.hops.saturating_add(1);
-        let tree = on_wire(recent.tree, opened);
+        let tree = on_wire(recent.tree, &opened.signed.author);
         let carried = Carried { ttl, hops, tree, ..carried };
         Some(Parcel { class, carried, links: eager })
     }
 
-    fn shape(&mut self, recent: &Recent, opened: &Opened, age_ms: u64, now: Now) {
+    pub(super) fn shape(&mut self, recent: &Recent, opened: &Opened, age_ms: u64, now: Now) {
         let Some(link) = recent.via else { return };
         let of_root = TreeId::of(&opened.signed.author) == recent.tree;
         self.forest.brought(recent.tree, link, of_root.then_some(age_ms), now);
     }
 
     /// Asks a link to push a tree's records again, once the tree has failed (TREE-6).
-    fn mend_tree(&mut self, tree: TreeId, sources: &[Source], now: Now) {
+    pub(super) fn mend_tree(&mut self, tree: TreeId, sources: &[Source], now: Now) {
         let link = sources.iter().find_map(|source| match source {
             Source::Door(_) => None,
             Source::Link(link) => Some(*link),
@@ -182,7 +183,7 @@ impl Engine {
     /// Tells a few links of a record (TREE-3): the nearest, who can ask and have it soonest, and
     /// some others, who lose records at other times. For a second they are the same, so that
     /// several ids share a frame.
-    fn announce(&mut self, id: &RecordId, mut links: Vec<LinkId>, now: Now) {
+    pub(super) fn announce(&mut self, id: &RecordId, mut links: Vec<LinkId>, now: Now) {
         if self.salt.0 <= now.time() {
             self.salt = (now.after(SALT_MS), self.random.number());
         }
@@ -209,6 +210,7 @@ impl Engine {
                 continue;
             };
             self.recents.hold(*name, set);
+            self.pieces.announced(*name, id, now);
             let ours_ms = now.mono_ms.saturating_sub(recent.at.0);
             let lead_ms = u64::from(*age_ms).saturating_sub(ours_ms);
             let told = recent.of_root && recent.via.is_some() && !recent.holders.meets(set);
@@ -225,12 +227,18 @@ impl Engine {
     /// A peer asks for records that we announced to it.
     fn wanted(&mut self, id: LinkId, names: &[ShortId]) {
         let Some(key) = self.links.ids_key(id).filter(|_| !names.is_empty()) else { return };
+        let recents = self.recents.announced(key, names);
+        let recents = self.offer_coming(id, recents);
+        self.look_up(id, recents);
+    }
+
+    /// Looks up records that a peer asked for.
+    pub(super) fn look_up(&mut self, id: LinkId, recents: Vec<Recent>) {
         let waiting = self.wanted.values().filter(|(link, _)| *link == id).count();
         if WANTED_PER_LINK_MAX <= waiting {
-            self.counters.dropped += names.len() as u64;
+            self.counters.dropped += recents.len() as u64;
             return;
         }
-        let recents = self.recents.announced(key, names);
         if recents.is_empty() {
             return;
         }
@@ -241,7 +249,7 @@ impl Engine {
     }
 
     /// Sends what a peer asked for, as the store has it.
-    pub(super) fn hand_over(&mut self, ticket: TicketId, records: Vec<Signed>) {
+    pub(super) fn hand_over(&mut self, ticket: TicketId, records: Vec<Signed>, now: Now) {
         let Some((link, recents)) = self.wanted.remove(&ticket) else { return };
         if !self.links.is_greeted(link) {
             return;
@@ -252,13 +260,17 @@ impl Engine {
             let Some(recent) = recents.iter().find(|recent| recent.id == opened.id) else {
                 continue;
             };
-            let tree = on_wire(recent.tree, &opened);
+            self.counters.repaired += 1;
+            if is_large(&opened.signed) {
+                self.offer(link, &opened, Some(recent), Offer::Ask, now);
+                continue;
+            }
+            let tree = on_wire(recent.tree, &opened.signed.author);
             let signed = opened.signed.clone();
             let carried = Carried { signed, ttl: recent.ttl, hops: recent.hops, tree };
             let class = opened.record.class();
             pushes.push(Parcel { class, carried, links: vec![link] });
         }
-        self.counters.repaired += pushes.len() as u64;
         self.outbox.push(When::AtOnce, pushes);
     }
 
@@ -280,6 +292,7 @@ impl Engine {
                 self.outbox.send(asks[0].0, &Frame::Push(push));
             }
         }
+        self.mend_bodies(now);
         for (link, push) in self.announcements.due(now) {
             self.counters.announced += push.have.len() as u64;
             self.outbox.send(link, &Frame::Push(push));
@@ -287,7 +300,9 @@ impl Engine {
     }
 
     pub(super) fn mend_deadline(&self) -> Option<Time> {
-        [self.missing.deadline(), self.announcements.deadline()].into_iter().flatten().min()
+        let parts =
+            [self.missing.deadline(), self.announcements.deadline(), self.pieces.deadline()];
+        parts.into_iter().flatten().min()
     }
 
     /// Lets a link into the trees, or takes it out of everything here.
@@ -295,7 +310,8 @@ impl Engine {
         self.forest.link_up(id);
     }
 
-    pub(super) fn link_down(&mut self, id: LinkId) {
+    pub(super) fn link_down(&mut self, id: LinkId, now: Now) {
+        self.bodies_link_gone(id, now);
         self.recents.unhold(self.forest.set(id));
         self.forest.link_gone(id);
         self.missing.link_gone(id);
@@ -312,7 +328,7 @@ impl Engine {
     ) -> Parcel {
         let (ttl, hops) = (self.config.ttl, 0);
         let signed = opened.signed.clone();
-        let carried = Carried { signed, ttl, hops, tree: on_wire(tree, opened) };
+        let carried = Carried { signed, ttl, hops, tree: on_wire(tree, &opened.signed.author) };
         let (holders, at) = (LinkSet::default(), now.time());
         let recent =
             Recent { id: opened.id, tree, ttl, hops, via: None, holders, of_root: true, at };
@@ -328,13 +344,13 @@ impl Engine {
         Parcel { class, carried, links: eager }
     }
 
-    fn without(&self, holders: LinkSet) -> Vec<LinkId> {
+    pub(super) fn without(&self, holders: LinkSet) -> Vec<LinkId> {
         let mut links = self.links.greeted_ids();
         links.retain(|link| !holders.meets(self.forest.set(*link)));
         links
     }
 
-    fn set_of(&self, links: &[LinkId]) -> LinkSet {
+    pub(super) fn set_of(&self, links: &[LinkId]) -> LinkSet {
         let mut set = LinkSet::default();
         links.iter().for_each(|link| set.add(self.forest.set(*link)));
         set
@@ -342,12 +358,12 @@ impl Engine {
 }
 
 /// An author's own tree needs no name.
-fn on_wire(tree: TreeId, opened: &Opened) -> TreeId {
-    if tree == TreeId::of(&opened.signed.author) { TreeId(0) } else { tree }
+pub(super) fn on_wire(tree: TreeId, author: &NodeId) -> TreeId {
+    if tree == TreeId::of(author) { TreeId(0) } else { tree }
 }
 
 /// How long a record that a comparison brought may be news to neighbours.
-const NEWS_MS: u64 = 300_000;
+pub(super) const NEWS_MS: u64 = 300_000;
 /// Requests of one peer that wait for the store, and what one of them may bring.
 const WANTED_PER_LINK_MAX: usize = 8;
 const WANTED_BYTES_MAX: usize = 256 * 1024;

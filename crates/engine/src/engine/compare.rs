@@ -7,10 +7,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use merkle::Prefix;
 use wire::{
-    Class, Compare, Content, Digest, Fetch, Frame, Range, Record, Records, Set, Signed, TreeId,
-    Wanted,
+    Class, Compare, Content, Digest, Fetch, Frame, Offer, Range, Record, Records, Set, Signed,
+    TreeId, Wanted,
 };
 
+use super::bodies::is_large;
 use super::{Engine, Fetching, Serving};
 use crate::intake::{Arrival, Source, Spread};
 use crate::links::WANTED_MS;
@@ -105,7 +106,7 @@ impl Engine {
 
     /// Asks for the next piece, once the signatures of the last are nearly done (WALK-4).
     pub(super) fn go_on_fetching(&mut self) {
-        if self.intake.is_half_full() {
+        if self.intake.is_half_full() || self.pieces.is_half_full() {
             return;
         }
         let Some(fetching) = &mut self.fetching else { return };
@@ -143,7 +144,7 @@ impl Engine {
         self.outbox.now(Effect::Load(ticket, ids, RANGE_BYTES_MAX));
     }
 
-    pub(super) fn loaded(&mut self, ticket: TicketId, records: Vec<Signed>) {
+    pub(super) fn loaded(&mut self, ticket: TicketId, records: Vec<Signed>, now: Now) {
         let Some(Serving { link, fetch, mut last, mut more }) = self.serving.remove(&ticket) else {
             return;
         };
@@ -171,6 +172,10 @@ impl Engine {
         self.counters.repaired += records.len() as u64;
         let frame =
             |records| Frame::Records(Records { set, records, range: range.is_some(), next: None });
+        let (large, records): (Vec<Signed>, Vec<Signed>) = records.into_iter().partition(is_large);
+        for opened in large.into_iter().filter_map(|signed| signed.open().ok()) {
+            self.offer(link, &opened, None, Offer::Repair, now);
+        }
         let (alerts, records): (Vec<Signed>, Vec<Signed>) = records.into_iter().partition(is_alert);
         for mut frame in into_frames(alerts, Signed::size, frame) {
             if let Frame::Records(records) = &mut frame {
@@ -227,7 +232,7 @@ const KEYS_PER_FETCH: usize = 256;
 const RANGES_QUEUED_MAX: usize = 1_024;
 /// Records sent in one piece of a range, and their bytes.
 const RANGE_RECORDS_MAX: usize = 512;
-const RANGE_BYTES_MAX: usize = 1024 * 1024;
+const RANGE_BYTES_MAX: usize = 512 * 1024;
 /// Wishes that wait for the store; a peer that is not answered asks again later.
 const SERVING_MAX: usize = 64;
 const SERVING_PER_LINK_MAX: usize = 8;

@@ -202,7 +202,7 @@ impl Engine {
     /// Forgets a link, from whichever side it ended.
     pub(super) fn link_gone(&mut self, id: LinkId, why: &str, wait_ms: u64, now: Now) {
         let Some((link, stood)) = self.links.close(id) else { return };
-        self.link_down(id);
+        self.link_down(id, now);
         if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
             self.fetching = None;
         }

@@ -30,7 +30,7 @@ impl Engine {
             pushes.push(parcel);
         }
         self.outbox.batch().author = Some(self.author.clock());
-        self.outbox.push(When::OnDisk, pushes);
+        self.send_out(When::OnDisk, pushes, now);
         ids
     }
 
@@ -53,6 +53,10 @@ impl Engine {
             Standing::NoRoom => {
                 return self.refuse(&arrival.opened, arrival.source, Refusal::NoRoom);
             }
+        }
+        if self.pieces.get(self.recents.name(&id)).is_some() {
+            // It is coming in pieces.
+            return self.answer(arrival.source, DoorAnswer::Busy, When::AtOnce);
         }
         match self.intake.join(&arrival) {
             Joined::Alone => {}
@@ -77,6 +81,9 @@ impl Engine {
         let mut pushes = Vec::new();
         for (id, genuine) in verdicts {
             self.counters.verified += 1;
+            if self.head_verified(&id, genuine, now) {
+                continue;
+            }
             let Some(pending) = self.intake.take(&id) else { continue };
             if genuine {
                 pushes.extend(self.admit(pending, now));
@@ -84,12 +91,12 @@ impl Engine {
                 self.reject(pending, now);
             }
         }
-        self.outbox.push(When::AtOnce, pushes);
+        self.send_out(When::AtOnce, pushes, now);
         self.go_on_fetching();
     }
 
     /// Lets a genuine record in. Returns to whom it is pushed on.
-    fn admit(&mut self, pending: Pending, now: Now) -> Option<Parcel> {
+    pub(super) fn admit(&mut self, pending: Pending, now: Now) -> Option<Parcel> {
         let Pending { opened, place, ttl, hops, spread, sources, rivals } = pending;
         for rival in rivals {
             self.duplicate(rival.source);
@@ -111,6 +118,9 @@ impl Engine {
                 let place = place.as_ref()?;
                 self.enter(place, opened.clone(), &carried, from, now);
                 self.made_progress(&sources, spread, now);
+                if self.has_gone_on(&opened, spread, now) {
+                    return None;
+                }
                 let class = self.alerts.spend(&opened.signed.author, opened.record.class(), now);
                 self.send_on(carried, &opened, (class, spread), &sources, now)
             }
@@ -218,7 +228,7 @@ impl Engine {
         }
     }
 
-    fn refuse(&mut self, opened: &Opened, source: Source, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, opened: &Opened, source: Source, refusal: Refusal) {
         self.counters.refused += 1;
         let from = match source {
             Source::Door(_) => None,

@@ -32,6 +32,11 @@ impl Engine {
         self.alerts.class(&self.me, said, now)
     }
 
+    /// Returns how many bodies larger than one frame are coming or kept at hand, and their bytes.
+    pub fn bodies(&self) -> (usize, usize) {
+        (self.pieces.len(), self.pieces.bytes())
+    }
+
     /// Returns how many signatures are waiting to be checked.
     pub fn pending_len(&self) -> usize {
         self.intake.len()

@@ -5,7 +5,9 @@ use wire::{
     TreeId,
 };
 
-use super::lab::{Lab, START_MS, config, entry, id_of, message, puppet, pushed, sent, sign};
+use super::lab::{
+    Lab, START_MS, config, entry, id_of, message, our_name, puppet, pushed, sent, sign,
+};
 use crate::{Config, Effect, LinkId};
 
 /// The key under which the lab's puppets are told short ids.
@@ -58,18 +60,6 @@ fn reached(effects: &[Effect], links: &[LinkId], id: &RecordId) -> usize {
 
 fn tree_of(author: &Identity) -> TreeId {
     TreeId::of(&author.id())
-}
-
-/// How peers name a record to us: they learned our key from our hello.
-fn our_name(lab: &Lab, id: &RecordId) -> ShortId {
-    let keys = lab.effects.iter().find_map(|effect| match effect {
-        Effect::Send(_, _, bytes) => match Frame::decode(bytes).unwrap() {
-            Frame::Hello(hello) => Some(hello.ids_key),
-            _ => None,
-        },
-        _ => None,
-    });
-    ShortId::of(keys.unwrap(), id)
 }
 
 #[test]

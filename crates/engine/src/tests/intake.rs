@@ -63,11 +63,26 @@ fn what_may_not_enter_changes_nothing() {
     check_refused(&message(&author, START_MS - day_ms, "x"), Refusal::Expired);
     let long = sign(&author, 1, START_MS, limits::MESSAGE_LIFE_MS_MAX + 1, content(1));
     check_refused(&long, Refusal::LivesTooLong);
-    let large = sign(&author, 1, START_MS, 1_000, content(limits::BODY_BYTES_MAX));
-    check_refused(&large, Refusal::TooLarge);
     let mut record = message(&author, START_MS, "x").open().unwrap().record;
     record.network = wire::Digest([1; 32]);
     check_refused(&Signed::seal(&record, &author), Refusal::WrongNetwork);
+}
+
+#[test]
+fn a_network_may_want_smaller_records() {
+    // INTAKE-1, RECORD-1
+    let mut lab = Lab::with(crate::Config { body_bytes_max: 1_000, ..config() });
+    let link = lab.link(&puppet(1));
+    let content = |bytes| Content::Message(Message::new("t", Bytes::from(vec![b'1'; bytes])));
+    let large = sign(&puppet(7), 1, START_MS, 1_000, content(1_000));
+    let effects = lab.push(link, &large, 3);
+    let text = Refusal::TooLarge.to_string();
+    let refused = effects.iter().any(
+        |it| matches!(it, Effect::Report(Event::Refused(Some(_), what)) if what.contains(&text)),
+    );
+    assert!(refused, "{effects:?}");
+    let small = sign(&puppet(7), 2, START_MS, 1_000, content(800));
+    assert_eq!(accepted(&lab.push(link, &small, 3)).len(), 1);
 }
 
 #[test]

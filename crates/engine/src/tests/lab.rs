@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use wire::{
     Carried, Content, Entry, Frame, Hello, Hlc, Identity, Message, NetworkId, Profile, Reason,
-    Record, RecordId, SetSummary, Signed, Summary,
+    Record, RecordId, SetSummary, ShortId, Signed, Summary,
 };
 
 use crate::{
@@ -214,6 +214,11 @@ impl Lab {
         )
     }
 
+    /// What the store has of a record.
+    pub(super) fn kept(&self, id: &RecordId) -> Option<&Signed> {
+        self.kept.get(id)
+    }
+
     pub(super) fn root(&self) -> SetSummary {
         self.engine.status().state
     }
@@ -278,6 +283,18 @@ pub(super) fn peers(profiles: Vec<Signed>) -> Frame {
 
 pub(super) fn id_of(signed: &Signed) -> RecordId {
     signed.clone().open().unwrap().id
+}
+
+/// How peers name a record to us: they learned our key from our hello.
+pub(super) fn our_name(lab: &Lab, id: &RecordId) -> ShortId {
+    let keys = lab.effects.iter().find_map(|effect| match effect {
+        Effect::Send(_, _, bytes) => match Frame::decode(bytes).unwrap() {
+            Frame::Hello(hello) => Some(hello.ids_key),
+            _ => None,
+        },
+        _ => None,
+    });
+    ShortId::of(keys.unwrap(), id)
 }
 
 /// Everything sent on a link, decoded.

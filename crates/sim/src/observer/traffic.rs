@@ -148,20 +148,25 @@ fn read(bytes: &Bytes, messages: &Messages) -> Label {
             record_bytes += signed.body.len() as u64;
         }
     };
+    let mut piece_bytes = 0;
     let kind = match Frame::decode(bytes) {
         Ok(frame) => {
             match &frame {
                 Frame::Push(push) => push.records.iter().for_each(|it| note(&it.signed)),
                 Frame::Records(records) => records.records.iter().for_each(note),
+                // Which record it is of only its receiver knows.
+                Frame::Piece(piece) => piece_bytes = piece.bytes.len() as u64,
                 _ => {}
             }
             match &frame {
                 // What shapes trees, without a record.
+                Frame::Push(push) if !push.heads.is_empty() => "push_heads",
                 Frame::Push(push) if push.records.is_empty() => "push_ids",
                 frame => frame.name(),
             }
         }
         Err(_) => "malformed",
     };
+    let record_bytes = record_bytes + piece_bytes;
     Label { kind, digest: digest(0, bytes), carries: Carries::of(&numbers), record_bytes }
 }

@@ -146,7 +146,7 @@ impl Carried {
     }
 
     fn from_schema(schema: generated::Carried) -> Result<Self, WireError> {
-        let signed = schema.signed.ok_or(WireError::Field("signed"))?.try_into()?;
+        let signed = of_one_piece(schema.signed.ok_or(WireError::Field("signed"))?)?;
         let ttl = u8::try_from(schema.ttl).unwrap_or(u8::MAX).min(limits::HOPS_MAX);
         let hops = u8::try_from(schema.hops).unwrap_or(u8::MAX);
         Ok(Self { signed, ttl, hops, tree: TreeId(schema.tree) })
@@ -402,7 +402,13 @@ fn moment(cutoff_ms: u64) -> Option<u64> {
 
 fn all_signed(schemas: Vec<generated::Signed>, max: usize) -> Result<Vec<Signed>, WireError> {
     check_count("records", schemas.len(), max)?;
-    schemas.into_iter().map(TryInto::try_into).collect()
+    schemas.into_iter().map(of_one_piece).collect()
+}
+
+/// Reads a record that a frame may carry whole; a larger one comes in pieces.
+fn of_one_piece(schema: generated::Signed) -> Result<Signed, WireError> {
+    check_count("bytes of a whole body", schema.body.len(), limits::PIECE_BYTES)?;
+    schema.try_into()
 }
 
 fn all_carried(schemas: Vec<generated::Carried>) -> Result<Vec<Carried>, WireError> {

@@ -83,15 +83,28 @@ fn a_record_body_has_a_ceiling() {
 }
 
 #[test]
-fn the_default_body_fits_below_the_ceiling_and_both_fit_a_frame() {
+fn a_body_of_one_piece_travels_whole_and_leaves_room_for_an_alert() {
     const { assert!(limits::BODY_BYTES_MAX <= limits::BODY_BYTES_CEILING) };
-    let body = Bytes::from(vec![1; limits::BODY_BYTES_CEILING]);
-    let full =
-        Carried { signed: Signed { body, ..signed() }, ttl: 1, hops: 0, tree: crate::TreeId(0) };
-    assert_eq!(frame(&Frame::Push(push(vec![full]))), None);
-    // A push is closed at the target, or before a record that fits alone.
-    let most = limits::RECORDS_BYTES_TARGET + limits::BODY_BYTES_CEILING;
-    assert!(most <= limits::FRAME_BYTES_MAX, "{most}");
+    let full = |size| {
+        let signed = Signed { body: Bytes::from(vec![1; size]), ..signed() };
+        Carried { signed, ttl: limits::HOPS_MAX, hops: 255, tree: crate::TreeId(u64::MAX) }
+    };
+    check("bytes of a whole body", limits::PIECE_BYTES, |size| {
+        frame(&Frame::Push(push(vec![full(size)])))
+    });
+    check("bytes of a whole body", limits::PIECE_BYTES, |size| {
+        let (set, records) = (Set::State, vec![full(size).signed]);
+        frame(&Frame::Records(Records { set, records, next: None, range: false }))
+    });
+    let largest = full(limits::PIECE_BYTES);
+    assert!(Frame::Push(push(vec![largest])).encode().len() <= 16 * 1024);
+    // Smaller ones share a frame up to the target, by their sizes with what is around them.
+    for size in [0, 10, 300, 5_000] {
+        let one = full(size);
+        let many = vec![one.clone(); limits::RECORDS_BYTES_TARGET / one.signed.size()];
+        let bytes = Frame::Push(push(many.clone())).encode().len();
+        assert!(bytes <= limits::RECORDS_BYTES_TARGET + 16, "{bytes} of {}", many.len());
+    }
 }
 
 #[test]

@@ -1,0 +1,340 @@
+//! Bodies too large for one frame: who has which pieces, who wants them, who is asked for the rest.
+//!
+//! A piece goes on as soon as it is here (cut-through), to the few links that are fed at a time;
+//! others wait in line, and find out who is ahead meanwhile. What does not come is asked of
+//! somebody else, and the first wins. Nothing here knows trees or whether a record is welcome.
+//!
+//! Bounds: `bodies_max` bodies and `bodies_bytes_max` bytes of them; complete ones make room
+//! first, those not needed for longest before the others. `bodies_per_link_max` incomplete bodies
+//! for each link that brought their heads (PIECE-7). Of incomplete ones that of which nothing came for
+//! longest makes room, once that is a second; before, the new one is not taken. What is not here
+//! is found by a comparison.
+
+mod body;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use wire::{CarriedHead, Class, Head, PieceSet, RecordId, ShortId, TreeId};
+
+use crate::intake::Spread;
+use crate::memory::Memory;
+use crate::{Config, LinkId, Now, Time};
+
+pub(crate) use body::Body;
+
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    bodies: BTreeMap<ShortId, Body>,
+    /// Bodies that were complete a while ago.
+    done: Memory,
+    bytes: usize,
+    words: Vec<Word>,
+    limits: Limits,
+}
+
+/// See the fields of [`Config`] they come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    bodies_max: usize,
+    bytes_max: usize,
+    per_link_max: usize,
+    feeds_max: usize,
+}
+
+/// A body that begins: what its head says, and whence it comes.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) id: RecordId,
+    pub(crate) carried: CarriedHead,
+    /// The tree it travels on, by its own name.
+    pub(crate) tree: TreeId,
+    /// As our own budget of alerts has it.
+    pub(crate) class: Class,
+    pub(crate) spread: Spread,
+}
+
+/// Something to say to a link about a body.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Word {
+    pub(crate) link: LinkId,
+    pub(crate) id: RecordId,
+    pub(crate) class: Class,
+    pub(crate) what: What,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum What {
+    /// We have it, or soon will.
+    Have,
+    Piece(u8, Bytes),
+    Pull(PieceSet),
+}
+
+/// What became of a piece.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Got {
+    /// All of the body is here.
+    All,
+    /// The first one.
+    First,
+    /// It was here already, or nobody asked for such a body.
+    Known,
+    /// One more.
+    More,
+    /// It is not what the head says.
+    Wrong,
+}
+
+/// What becomes of a head's signature.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Right: it may go on.
+    Genuine,
+    /// Wrong: these links sent it, and these heads have another signature.
+    False(Vec<LinkId>, Vec<(LinkId, CarriedHead)>),
+}
+
+impl Pieces {
+    pub(crate) fn new(config: &Config) -> Self {
+        let limits = Limits {
+            bodies_max: config.bodies_max,
+            bytes_max: config.bodies_bytes_max,
+            per_link_max: config.bodies_per_link_max,
+            feeds_max: config.feeds_max,
+        };
+        let (bodies, done) = (BTreeMap::new(), Memory::default());
+        Self { bodies, done, bytes: 0, words: Vec::new(), limits }
+    }
+
+    pub(crate) fn get(&self, name: ShortId) -> Option<&Body> {
+        self.bodies.get(&name)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bodies.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Says whether as many bodies are coming as make us wait before we ask for more.
+    pub(crate) fn is_half_full(&self) -> bool {
+        let coming = self.bodies.values().filter(|body| !body.is_whole());
+        self.limits.bodies_max / 2 <= coming.count()
+    }
+
+    /// Says whether all of a record was here lately.
+    pub(crate) fn was_whole(&self, id: &RecordId) -> bool {
+        self.done.has(id)
+    }
+
+    /// Takes what is to be said, in order.
+    pub(crate) fn words(&mut self) -> Vec<Word> {
+        std::mem::take(&mut self.words)
+    }
+
+    /// Begins a body whose head came first on this link. Its signature is being checked. Says
+    /// what made room; `None` if nothing did, and the head is not taken.
+    pub(crate) fn begin(
+        &mut self,
+        name: ShortId,
+        begun: Begun,
+        link: LinkId,
+        now: Now,
+    ) -> Option<Vec<RecordId>> {
+        let mut gone = Vec::new();
+        let of_link = self.bodies.values().filter(|body| body.is_owed_by(link));
+        if self.limits.per_link_max <= of_link.count() {
+            gone.extend(self.drop_stale(|body| body.is_owed_by(link), now)?);
+        }
+        if self.limits.bodies_max <= self.bodies.len() {
+            let idle = |body: &Body| body.is_whole();
+            gone.extend(match self.bodies.values().any(idle) {
+                true => self.drop_first(name),
+                false => self.drop_stale(|_| true, now)?,
+            });
+        }
+        self.bodies.insert(name, Body::coming(begun, link, now));
+        Some(gone)
+    }
+
+    /// Drops the incomplete body of which nothing came for longest. `None` if something came of
+    /// all of them lately.
+    fn drop_stale(&mut self, of: impl Fn(&Body) -> bool, now: Now) -> Option<Option<RecordId>> {
+        let coming = self.bodies.iter().filter(|(_, body)| !body.is_whole() && of(body));
+        let (name, body) = coming.min_by_key(|(_, body)| body.heard())?;
+        let (name, heard) = (*name, body.heard());
+        (heard.0 + STALE_MS <= now.mono_ms).then(|| self.drop_body(name))
+    }
+
+    /// Drops the complete body not needed for longest, or else an incomplete one.
+    fn drop_first(&mut self, but: ShortId) -> Option<RecordId> {
+        let others = self.bodies.iter().filter(|(name, _)| **name != but);
+        let first = others.min_by_key(|(_, body)| (!body.is_whole(), body.used()));
+        let name = first.map(|(name, _)| *name)?;
+        self.drop_body(name)
+    }
+
+    /// Begins a body that is here. Returns what made room.
+    pub(crate) fn hold(
+        &mut self,
+        name: ShortId,
+        begun: Begun,
+        body: &Bytes,
+        now: Now,
+    ) -> Vec<RecordId> {
+        let mut gone = self.drop_body(name).map(|_| Vec::new()).unwrap_or_default();
+        gone.extend(self.make_room(name));
+        self.done.add(begun.id, now);
+        self.bytes += body.len();
+        self.bodies.insert(name, Body::whole(begun, body, now));
+        gone.extend(self.make_room(name));
+        gone
+    }
+
+    /// A further link sent the head of a body that we have, or some of it.
+    pub(crate) fn second_head(
+        &mut self,
+        name: ShortId,
+        link: LinkId,
+        carried: CarriedHead,
+        now: Now,
+    ) {
+        if let Some(body) = self.bodies.get_mut(&name) {
+            body.second_head(link, carried, now, &mut self.words);
+        }
+    }
+
+    /// Takes what came of the signature of a head. `None` if it was not waited for.
+    pub(crate) fn verified(&mut self, name: ShortId, genuine: bool, now: Now) -> Option<Verdict> {
+        let body = self.bodies.get_mut(&name).filter(|body| !body.is_genuine())?;
+        if genuine {
+            body.believe(now, &mut self.words);
+            return Some(Verdict::Genuine);
+        }
+        let (links, rivals) = body.disown();
+        self.drop_body(name);
+        Some(Verdict::False(links, rivals))
+    }
+
+    /// Feeds these links all pieces as they come; as many as are fed at a time, in this order.
+    pub(crate) fn feed(&mut self, name: ShortId, links: &[LinkId], now: Now) {
+        let Some(body) = self.bodies.get_mut(&name) else { return };
+        let all = body.head().all();
+        links.iter().for_each(|link| body.wants(*link, all));
+        body.promote(self.limits.feeds_max, now, &mut self.words);
+    }
+
+    /// Returns how many links may be fed a body that begins.
+    pub(crate) fn feeds_max(&self) -> usize {
+        self.limits.feeds_max
+    }
+
+    /// A peer wants pieces, or none any more. Says whether we have the body, or some of it.
+    pub(crate) fn pulled(
+        &mut self,
+        name: ShortId,
+        link: LinkId,
+        pieces: PieceSet,
+        now: Now,
+    ) -> bool {
+        let Some(body) = self.bodies.get_mut(&name) else { return false };
+        body.wants(link, pieces);
+        body.promote(self.limits.feeds_max, now, &mut self.words);
+        true
+    }
+
+    /// A peer has a body, or soon will.
+    pub(crate) fn announced(&mut self, name: ShortId, link: LinkId, now: Now) {
+        let Some(body) = self.bodies.get_mut(&name) else { return };
+        body.announced(link, now, &mut self.words);
+        body.promote(self.limits.feeds_max, now, &mut self.words);
+    }
+
+    /// Takes one piece.
+    pub(crate) fn got(
+        &mut self,
+        name: ShortId,
+        link: LinkId,
+        (index, piece): (u8, Bytes),
+        now: Now,
+    ) -> (Got, Vec<RecordId>) {
+        let Some(body) = self.bodies.get_mut(&name) else { return (Got::Known, Vec::new()) };
+        let bytes = piece.len();
+        let got = body.got(link, (index, piece), now, &mut self.words);
+        if matches!(got, Got::All | Got::First | Got::More) {
+            self.bytes += bytes;
+        }
+        if got == Got::All {
+            self.done.add(*body.id(), now);
+        }
+        (got, self.make_room(name))
+    }
+
+    /// Returns a body that is complete, in one.
+    pub(crate) fn join(&mut self, name: ShortId) -> Option<(Head, Bytes)> {
+        let body = self.bodies.get_mut(&name).filter(|body| body.is_whole())?;
+        Some((body.head().clone(), body.join()))
+    }
+
+    /// Asks others for what does not come, and forgets what nobody needs. `patience` is how long a
+    /// link may take to answer. Returns what is given up.
+    pub(crate) fn mend(
+        &mut self,
+        now: Now,
+        patience: impl Fn(LinkId) -> Option<u64>,
+    ) -> Vec<RecordId> {
+        let due = self.bodies.iter().filter(|(_, body)| body.due() <= now.time());
+        let due: Vec<ShortId> = due.map(|(name, _)| *name).collect();
+        let mut gone = Vec::new();
+        for name in due {
+            let Some(body) = self.bodies.get_mut(&name) else { continue };
+            if body.mend(now, &patience, &mut self.words) {
+                body.promote(self.limits.feeds_max, now, &mut self.words);
+            } else {
+                gone.extend(self.drop_body(name));
+            }
+        }
+        gone
+    }
+
+    /// Returns when [`Pieces::mend`] is due.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.bodies.values().map(Body::due).min()
+    }
+
+    pub(crate) fn link_gone(&mut self, link: LinkId, now: Now) {
+        for body in self.bodies.values_mut() {
+            body.link_gone(link, now);
+            body.promote(self.limits.feeds_max, now, &mut self.words);
+        }
+    }
+
+    /// Drops a body. Returns its id if it was not complete.
+    pub(crate) fn drop_body(&mut self, name: ShortId) -> Option<RecordId> {
+        let body = self.bodies.remove(&name)?;
+        self.bytes = self.bytes.saturating_sub(body.bytes());
+        (!body.is_whole()).then(|| *body.id())
+    }
+
+    /// Drops others until one more body, and all bytes, have room.
+    fn make_room(&mut self, name: ShortId) -> Vec<RecordId> {
+        let mut gone = Vec::new();
+        loop {
+            let others = self.bodies.iter().filter(|(other, _)| **other != name);
+            let full = self.limits.bodies_max <= others.clone().count();
+            if !full && self.bytes <= self.limits.bytes_max {
+                return gone;
+            }
+            if others.count() == 0 {
+                return gone;
+            }
+            gone.extend(self.drop_first(name));
+        }
+    }
+}
+
+/// An incomplete body of which nothing came for so long makes room.
+const STALE_MS: u64 = 1_000;
