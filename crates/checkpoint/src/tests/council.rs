@@ -10,7 +10,7 @@ fn seeds() -> impl Iterator<Item = u64> {
     match number("SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SEEDS").unwrap_or(40),
-    };
+    }
 }
 
 /// CKPT-5.
