@@ -4,11 +4,23 @@
 //! its prefix and to nothing else, so it is at once root, range fingerprint and (with siblings)
 //! proof. This room knows nothing of records, peers or time.
 
+mod bucket;
+mod hash;
+mod leaf;
 mod map;
+mod piece;
 mod prefix;
+mod proof;
+mod shelf;
+mod tree;
 
-pub use map::{Leaf, Map, Part};
+pub use bucket::Stub;
+pub use leaf::Leaf;
+pub use map::Map;
+pub use piece::Part;
 pub use prefix::Prefix;
+pub use proof::{BadProof, Proof};
+pub use shelf::Source;
 
 #[cfg(test)]
 mod tests;

@@ -1,96 +1,72 @@
-//! The map: insert, remove, root, and what lies under a prefix.
+//! The map: insert, remove, root, proofs, and what lies under a prefix.
 //!
-//! ```text
-//! leaf(key, value)         = H("trellis-map-leaf-v1" 0 key value)
-//! branch(bit, left, right) = H("trellis-map-branch-v1" 0 bit left right)
-//! root(nothing) = 0^32     root(one) = its leaf     else split on the first bit that differs
-//! ```
+//! A trie of branches over buckets. The leaves of a bucket are in memory from the moment they change
+//! until their owner says that a store has them; then the map keeps a hash and reads them when asked.
 //!
-//! The branch bit is hashed so that absence can be proven. Invariant: along a path branch bits
-//! rise, and every key under a branch agrees on all bits before the branch's own.
-//!
-//! Clones share what they have in common, hashes included: a clone costs nothing, and a change to
-//! one of two clones costs the path it is on.
+//! Clones share what they have in common, hashes included: a clone costs nothing, sees nothing of what
+//! later happens to the other, and a change to one of two clones costs the path it is on.
 
 use std::collections::BTreeMap;
-use std::mem;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use wire::Digest;
 
-use crate::prefix::{Prefix, bit, first_difference};
-
-/// What stands at a key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Leaf {
-    /// The key.
-    pub key: Digest,
-    /// What the root commits to.
-    pub value: Digest,
-    /// A number kept beside the value, which the root does not commit to.
-    pub stamp: u64,
-}
-
-/// A subtree in three numbers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Part {
-    /// The longest prefix that all its keys share.
-    pub prefix: Prefix,
-    /// Its hash.
-    pub hash: Digest,
-    /// Its leaves.
-    pub count: u64,
-}
+use crate::Leaf;
+use crate::bucket::{Stub, find};
+use crate::leaf::{Item, fold, halves};
+use crate::piece::{Part, Piece};
+use crate::prefix::{Prefix, bit};
+use crate::proof::Proof;
+use crate::shelf::{Shelf, Source};
+use crate::tree::Tree;
 
 /// An authenticated map from 32-byte keys to 32-byte values.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
-    root: Option<Arc<Tree>>,
-}
-
-#[derive(Clone, Debug)]
-enum Tree {
-    Branch(Branch),
-    Leaf(Leaf),
-}
-
-#[derive(Clone, Debug)]
-struct Branch {
-    bit: u8,
-    count: u64,
-    hash: OnceLock<Digest>,
-    sides: [Arc<Tree>; 2],
+    root: Option<Tree>,
+    shelf: Shelf,
+    changes: u64,
 }
 
 impl Map {
+    /// Wakes a map up whose leaves are in a store: [`Map::stubs`] as it once returned them, in order.
+    pub fn restore(source: Arc<dyn Source>, stubs: &[Stub]) -> Self {
+        let root = (!stubs.is_empty()).then(|| Tree::of_stubs(stubs));
+        Self { root, shelf: Shelf::of(source), changes: 0 }
+    }
+
     /// Puts a leaf in its place and returns the one that stood there.
     pub fn insert(&mut self, leaf: Leaf) -> Option<Leaf> {
-        let Some(root) = &mut self.root else {
-            self.root = Some(Arc::new(Tree::Leaf(leaf)));
-            return None;
-        };
-        match first_difference(&root.nearest(&leaf.key).key, &leaf.key) {
-            None => Some(Arc::make_mut(root).replace(leaf)),
-            Some(at) => {
-                Arc::make_mut(root).split(at, leaf);
-                None
-            }
+        self.changes += 1;
+        if let Some(root) = &mut self.root {
+            return root.insert(leaf, self.changes, &self.shelf);
         }
+        self.root = Some(Tree::of(vec![Item::new(leaf)], self.changes));
+        None
     }
 
     /// Takes a leaf out.
     pub fn remove(&mut self, key: &Digest) -> Option<Leaf> {
         // What is absent costs no copy of its path.
-        self.get(key)?;
-        let root = self.root.as_mut()?;
-        match Arc::make_mut(root).remove(key) {
-            Removal::Absent => None,
-            Removal::Inside(leaf) => Some(leaf),
-            Removal::Whole(leaf) => {
-                self.root = None;
-                Some(leaf)
-            }
+        let leaf = self.get(key)?;
+        self.cut(&Prefix::new(key, 256));
+        Some(leaf)
+    }
+
+    /// Takes out all that lies under a prefix and returns how many leaves that were. Costs one path
+    /// to the prefix, whatever lies there.
+    pub fn drop_under(&mut self, prefix: &Prefix) -> u64 {
+        let count = self.part_count(prefix);
+        if 0 < count {
+            self.cut(prefix);
         }
+        count
+    }
+
+    fn cut(&mut self, prefix: &Prefix) {
+        self.changes += 1;
+        let (changes, shelf) = (self.changes, &self.shelf);
+        self.root = self.root.as_ref().and_then(|root| root.without(prefix, changes, shelf));
     }
 
     /// Returns the map as it would be if these places held something else, or nothing. Costs the
@@ -107,14 +83,13 @@ impl Map {
     }
 
     /// Returns what stands at a key.
-    pub fn get(&self, key: &Digest) -> Option<&Leaf> {
-        let leaf = self.root.as_ref()?.nearest(key);
-        (leaf.key == *key).then_some(leaf)
+    pub fn get(&self, key: &Digest) -> Option<Leaf> {
+        find(&self.root.as_ref()?.nearest(key).held(&self.shelf).items, key)
     }
 
     /// Returns how many leaves there are.
     pub fn len(&self) -> u64 {
-        self.root.as_ref().map_or(0, |root| root.count())
+        self.root.as_ref().map_or(0, |root| root.count().into())
     }
 
     /// Says whether there is no leaf.
@@ -124,183 +99,114 @@ impl Map {
 
     /// Returns the hash of everything. Costs one hash per branch changed since the last call.
     pub fn root(&self) -> Digest {
-        self.root.as_ref().map_or(Digest::default(), |root| root.hash())
+        self.root.as_ref().map_or(Digest::default(), Tree::hash)
+    }
+
+    /// Proves what stands at a key, or that nothing does.
+    pub fn prove(&self, key: &Digest) -> Proof {
+        let Some(mut tree) = self.root.as_ref() else { return Proof::new(None, Vec::new()) };
+        let mut path = Vec::new();
+        loop {
+            match tree {
+                Tree::Branch(branch) => {
+                    let side = bit(key, branch.bit);
+                    path.push((branch.bit, branch.sides[1 - side].hash()));
+                    tree = &branch.sides[side];
+                }
+                Tree::Bucket(bucket) => {
+                    let held = bucket.held(&self.shelf);
+                    let mut items = held.items.as_slice();
+                    while let Some((at, middle)) = halves(items) {
+                        let (left, right) = items.split_at(middle);
+                        let (mine, other) =
+                            if bit(key, at) == 0 { (left, right) } else { (right, left) };
+                        path.push((at, fold(other)));
+                        items = mine;
+                    }
+                    let end = items.first().map(|item| (item.leaf.key, item.leaf.value));
+                    return Proof::new(end, path);
+                }
+            }
+        }
     }
 
     /// Returns the subtree that holds every key under a prefix, if there is any.
     pub fn part(&self, prefix: &Prefix) -> Option<Part> {
-        Some(self.under(prefix)?.part())
+        Piece::under(self.root.as_ref()?, prefix, &self.shelf)?.part()
+    }
+
+    /// Returns how many keys lie under a prefix.
+    pub fn part_count(&self, prefix: &Prefix) -> u64 {
+        let Some(root) = &self.root else { return 0 };
+        Piece::under(root, prefix, &self.shelf).map_or(0, |piece| piece.count())
+    }
+
+    /// Returns the two subtrees below the one that holds every key under a prefix; `None` if that is
+    /// a leaf, or nothing.
+    pub fn children(&self, prefix: &Prefix) -> Option<[Part; 2]> {
+        let [left, right] =
+            Piece::under(self.root.as_ref()?, prefix, &self.shelf)?.cut(&self.shelf)?;
+        Some([left.part()?, right.part()?])
     }
 
     /// Cuts what lies under a prefix into at most `parts_max` subtrees, the largest first to be cut.
     pub fn parts(&self, prefix: &Prefix, parts_max: usize) -> Vec<Part> {
-        let mut trees: Vec<&Tree> = self.under(prefix).into_iter().collect();
-        while trees.len() < parts_max {
-            let largest = trees.iter().enumerate().max_by_key(|(_, tree)| tree.count());
-            let Some((at, Tree::Branch(branch))) = largest else { break };
-            trees.splice(at..=at, branch.sides.iter().map(AsRef::as_ref));
+        let Some(root) = &self.root else { return Vec::new() };
+        let mut pieces: Vec<Piece<'_>> =
+            Piece::under(root, prefix, &self.shelf).into_iter().collect();
+        while pieces.len() < parts_max {
+            let largest = pieces.iter().enumerate().max_by_key(|(_, piece)| piece.count());
+            let Some((at, piece)) = largest else { break };
+            let Some(cut) = piece.cut(&self.shelf) else { break };
+            pieces.splice(at..=at, cut);
         }
-        trees.into_iter().map(Tree::part).collect()
+        pieces.iter().filter_map(Piece::part).collect()
     }
 
     /// Returns leaves under a prefix in the order of their keys, behind `after`, at most `max`.
     pub fn leaves(&self, prefix: &Prefix, after: Option<&Digest>, max: usize) -> Vec<Leaf> {
         let mut leaves = Vec::new();
-        if let Some(tree) = self.under(prefix) {
-            tree.collect(after, max, &mut leaves);
+        if let Some(root) = &self.root
+            && let Some(piece) = Piece::under(root, prefix, &self.shelf)
+        {
+            piece.collect(after, max, &self.shelf, &mut leaves);
         }
         leaves
     }
 
-    fn under(&self, prefix: &Prefix) -> Option<&Tree> {
-        let mut tree = self.root.as_deref()?;
-        while let Tree::Branch(branch) = tree {
-            if u16::from(branch.bit) >= prefix.bits() {
-                break;
-            }
-            tree = &branch.sides[bit(prefix.key(), branch.bit)];
+    /// Returns the number of the last change, for [`Map::put_away`].
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Reads from `source` from now on, and lets go of all leaves that were not changed after a number
+    /// ([`Map::changes`]). What is let go, and what was before, must be in the source as it is here.
+    pub fn put_away(&mut self, source: Arc<dyn Source>, until: u64) {
+        // What is kept of a bucket is its hash.
+        self.root();
+        self.shelf.source = Some(source);
+        if let Some(root) = &mut self.root {
+            root.put_away(until);
         }
-        prefix.covers(&tree.first().key).then_some(tree)
+    }
+
+    /// Returns the buckets whose leaves are in memory, in order.
+    pub fn here(&self) -> Vec<Stub> {
+        let mut stubs = Vec::new();
+        if let Some(root) = &self.root {
+            root.here(&mut stubs);
+        }
+        stubs
+    }
+
+    /// Returns the bucket that holds a key, or would.
+    pub fn bucket_of(&self, key: &Digest) -> Option<Stub> {
+        Some(self.root.as_ref()?.nearest(key).stub())
+    }
+
+    /// Returns where leaves were lost, if any were: the source could not be read, or holds something
+    /// else. What this map or a clone of it said since is worth nothing; whoever owns it must stop.
+    pub fn lost(&self) -> Option<Digest> {
+        self.shelf.lost()
     }
 }
-
-enum Removal {
-    Absent,
-    Inside(Leaf),
-    /// The whole subtree was this leaf; its parent takes the sibling's place.
-    Whole(Leaf),
-}
-
-impl Tree {
-    fn count(&self) -> u64 {
-        match self {
-            Self::Branch(branch) => branch.count,
-            Self::Leaf(_) => 1,
-        }
-    }
-
-    fn hash(&self) -> Digest {
-        match self {
-            Self::Branch(branch) => *branch.hash.get_or_init(|| branch.compute()),
-            Self::Leaf(leaf) => Digest::of(LABEL_LEAF, &[&leaf.key.0, &leaf.value.0]),
-        }
-    }
-
-    fn part(&self) -> Part {
-        let first = &self.first().key;
-        let prefix = match self {
-            Self::Branch(branch) => Prefix::new(first, branch.bit.into()),
-            Self::Leaf(_) => Prefix::new(first, 256),
-        };
-        Part { prefix, hash: self.hash(), count: self.count() }
-    }
-
-    fn first(&self) -> &Leaf {
-        match self {
-            Self::Branch(branch) => branch.sides[0].first(),
-            Self::Leaf(leaf) => leaf,
-        }
-    }
-
-    /// Follows the key's bits to a leaf: the one that shares the longest prefix with it.
-    fn nearest(&self, key: &Digest) -> &Leaf {
-        let mut tree = self;
-        loop {
-            match tree {
-                Self::Branch(branch) => tree = &branch.sides[bit(key, branch.bit)],
-                Self::Leaf(leaf) => return leaf,
-            }
-        }
-    }
-
-    fn replace(&mut self, new: Leaf) -> Leaf {
-        match self {
-            Self::Branch(branch) => {
-                branch.hash.take();
-                Arc::make_mut(&mut branch.sides[bit(&new.key, branch.bit)]).replace(new)
-            }
-            Self::Leaf(leaf) => mem::replace(leaf, new),
-        }
-    }
-
-    /// Adds a leaf that differs first in bit `at` from all that share its prefix.
-    fn split(&mut self, at: u8, new: Leaf) {
-        match self {
-            Self::Branch(branch) if branch.bit < at => {
-                branch.hash.take();
-                branch.count += 1;
-                Arc::make_mut(&mut branch.sides[bit(&new.key, branch.bit)]).split(at, new);
-            }
-            Self::Branch(_) | Self::Leaf(_) => {
-                let old = Arc::new(mem::replace(self, Self::Leaf(new)));
-                let new = Arc::new(Self::Leaf(new));
-                let count = old.count() + 1;
-                let sides = if bit(&new.first().key, at) == 0 { [new, old] } else { [old, new] };
-                *self = Self::Branch(Branch { bit: at, count, hash: OnceLock::new(), sides });
-            }
-        }
-    }
-
-    fn remove(&mut self, key: &Digest) -> Removal {
-        let branch = match self {
-            Self::Leaf(leaf) if leaf.key == *key => return Removal::Whole(*leaf),
-            Self::Leaf(_) => return Removal::Absent,
-            Self::Branch(branch) => branch,
-        };
-        let side = bit(key, branch.bit);
-        match Arc::make_mut(&mut branch.sides[side]).remove(key) {
-            Removal::Absent => Removal::Absent,
-            Removal::Inside(leaf) => {
-                branch.hash.take();
-                branch.count -= 1;
-                Removal::Inside(leaf)
-            }
-            Removal::Whole(leaf) => {
-                let sibling = Arc::clone(&branch.sides[1 - side]);
-                *self = Arc::unwrap_or_clone(sibling);
-                Removal::Inside(leaf)
-            }
-        }
-    }
-
-    fn collect(&self, after: Option<&Digest>, max: usize, leaves: &mut Vec<Leaf>) {
-        match self {
-            Self::Leaf(leaf) => {
-                if leaves.len() < max && after.is_none_or(|after| *after < leaf.key) {
-                    leaves.push(*leaf);
-                }
-            }
-            Self::Branch(branch) => {
-                for side in &branch.sides {
-                    let passed = after.is_some_and(|after| side.ends_before(after));
-                    if leaves.len() < max && !passed {
-                        side.collect(after, max, leaves);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Says whether every key here is smaller than `key`; may miss some cases, never lies.
-    fn ends_before(&self, key: &Digest) -> bool {
-        let prefix = self.part_prefix();
-        prefix.key() < key && !prefix.covers(key)
-    }
-
-    fn part_prefix(&self) -> Prefix {
-        match self {
-            Self::Branch(branch) => Prefix::new(&self.first().key, branch.bit.into()),
-            Self::Leaf(leaf) => Prefix::new(&leaf.key, 256),
-        }
-    }
-}
-
-impl Branch {
-    fn compute(&self) -> Digest {
-        let [left, right] = &self.sides;
-        Digest::of(LABEL_BRANCH, &[&[self.bit], &left.hash().0, &right.hash().0])
-    }
-}
-
-const LABEL_BRANCH: &str = "trellis-map-branch-v1";
-const LABEL_LEAF: &str = "trellis-map-leaf-v1";

@@ -1,5 +1,9 @@
 //! The map against a plain `BTreeMap`, and the root against its definition.
 
+mod away;
+mod proof;
+mod vectors;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -72,7 +76,7 @@ proptest! {
         prop_assert_eq!(map.leaves(&Prefix::ALL, None, usize::MAX), leaves.clone());
         prop_assert_eq!(map.root(), root_by_definition(&leaves));
         for (key, leaf) in &model {
-            prop_assert_eq!(map.get(key), Some(leaf));
+            prop_assert_eq!(map.get(key), Some(*leaf));
         }
     }
 

@@ -128,7 +128,7 @@ impl Engine {
             Wanted::Keys(keys) => {
                 // Once each, however often a peer names it.
                 let keys: BTreeSet<&Digest> = keys.iter().collect();
-                (keys.into_iter().filter_map(|key| map.get(key).copied()).collect(), false)
+                (keys.into_iter().filter_map(|key| map.get(key)).collect(), false)
             }
             Wanted::Range { prefix, bits, after } => {
                 let prefix = Prefix::new(prefix, *bits);
