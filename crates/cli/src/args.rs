@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     completions, config, demo, get, import, list, peers, publish, put, rm, root, sim, status, up,
-    watch,
+    verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -50,6 +50,7 @@ pub(crate) enum Verb {
     Rm(rm::Args),
     List(list::Args),
     Root(root::Args),
+    Verify(verify::Args),
     Import(import::Args),
     #[command(subcommand)]
     Config(config::Verb),

@@ -14,6 +14,7 @@ pub(crate) mod root;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod verify;
 pub(crate) mod watch;
 
 use std::path::PathBuf;
@@ -66,6 +67,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Sim(verb) => sim::run(verb, output).await,
         Verb::Status(args) => status::run(&args, &place()?).await,
         Verb::Up(args) => up::run(&args, &place()?).await,
+        Verb::Verify(args) => verify::run(&args, output),
         Verb::Watch(args) => watch::run(&args, &place()?).await,
     }
 }
@@ -95,6 +97,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Root(_)
         | Verb::Sim(_)
         | Verb::Status(_)
+        | Verb::Verify(_)
         | Verb::Watch(_) => tokio::runtime::Builder::new_current_thread(),
     };
     builder.enable_all().build().context("starting the runtime")

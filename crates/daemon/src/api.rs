@@ -76,6 +76,7 @@ pub(crate) fn router(context: Shared) -> Router {
             "/v1/entries/{name}",
             get(routes::entries::read).put(routes::entries::write).delete(routes::entries::remove),
         )
+        .route("/v1/proofs/{name}", get(routes::proofs::read))
         .route("/v1/import", post(routes::import::import))
         .route("/v1/root", get(routes::status::root))
         .route("/v1/config", get(routes::status::config))

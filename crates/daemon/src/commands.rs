@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::{Answer, Command, CommandError, Draft, PeerStatus, Publication, Status};
+use node::{Answer, Command, CommandError, Draft, PeerStatus, Place, Proven, Publication, Status};
 use tokio::sync::{mpsc, oneshot};
 use wire::{Address, Class, RecordId};
 
@@ -110,6 +110,14 @@ impl Commands {
         }
     }
 
+    /// Proves what stands at a place of the state. The record proven is in the store by then.
+    pub async fn prove(&self, place: Place) -> Result<Proven, Failure> {
+        match self.ask(Command::Prove(place)).await? {
+            Answer::Proven(proven) => Ok(proven),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Returns everybody the node knows of.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, Failure> {
         match self.ask(Command::Peers).await? {
@@ -164,6 +172,7 @@ fn unexpected(answer: &Answer) -> Failure {
     let name = match answer {
         Answer::Done => "done",
         Answer::Peers(_) => "peers",
+        Answer::Proven(_) => "proven",
         Answer::Published { .. } => "published",
         Answer::Refused(error) => return Failure::Refused(error.clone()),
         Answer::Status(_) => "status",

@@ -37,7 +37,8 @@ pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,
     Input, Keep, Kept, Label, LinkId, Snapshot, TicketId,
 };
-pub use status::{Counters, PeerState, PeerStatus, Status};
+pub use sets::place_of_entry;
+pub use status::{Counters, PeerState, PeerStatus, Proven, Status};
 pub use time::{Now, Time};
 
 #[cfg(test)]

@@ -280,12 +280,16 @@ impl Place {
 
     /// Returns the place of an author's entry.
     pub(crate) fn of_entry(author: &NodeId, entry: &Entry) -> Self {
-        let tag = Digest::of("trellis-collection-v1", &[entry.collection.as_bytes()]);
-        let name = Digest::of("trellis-name-v1", &[entry.name.as_bytes()]);
-        let parts: [&[u8]; 3] = [&tag.0, author.as_bytes(), &name.0];
-        let hash = Digest::of("trellis-entry-place-v1", &parts);
-        Self { set: Set::State, key: join(&tag, 0, &hash) }
+        Self { set: Set::State, key: place_of_entry(&entry.collection, author, &entry.name) }
     }
+}
+
+/// Returns the key at which an author's entry stands in the state.
+pub fn place_of_entry(collection: &str, author: &NodeId, name: &str) -> Digest {
+    let tag = Digest::of("trellis-collection-v1", &[collection.as_bytes()]);
+    let name = Digest::of("trellis-name-v1", &[name.as_bytes()]);
+    let parts: [&[u8]; 3] = [&tag.0, author.as_bytes(), &name.0];
+    join(&tag, 0, &Digest::of("trellis-entry-place-v1", &parts))
 }
 
 fn join(tag: &Digest, bucket: u32, hash: &Digest) -> Digest {

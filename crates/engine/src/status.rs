@@ -1,6 +1,6 @@
 //! How a node is and whom it knows, for its operator.
 
-use wire::{Address, Digest, NetworkId, NodeId, SetSummary};
+use wire::{Address, Digest, NetworkId, NodeId, RecordId, SetSummary};
 
 use crate::Direction;
 
@@ -116,4 +116,17 @@ pub enum PeerState {
     Suspect,
     /// Known, and the last try failed.
     Unreachable,
+}
+
+/// What stands at a key of the state, or that nothing does, and why one may believe it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Proven {
+    /// The root it is proven against.
+    pub root: Digest,
+    /// Entries under that root.
+    pub entries: u64,
+    /// The record that stands there.
+    pub value: Option<RecordId>,
+    /// The proof's bytes.
+    pub proof: Vec<u8>,
 }

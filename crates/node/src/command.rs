@@ -1,8 +1,8 @@
 //! What an operator may ask, and what the node answers.
 
 use bytes::Bytes;
-use engine::{PeerStatus, Status};
-use wire::{Address, Class, MessageKind, RecordId, WireError};
+use engine::{PeerStatus, Proven, Status};
+use wire::{Address, Class, MessageKind, NodeId, RecordId, WireError};
 
 /// Names a command; its answer repeats it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -17,12 +17,25 @@ pub enum Command {
     Leave,
     /// Who is around?
     Peers,
+    /// Prove what stands at a place of the state, or that nothing does.
+    Prove(Place),
     /// Tell everybody.
     Publish(Publication),
     /// Write entries of ours, all or none.
     Put(Vec<Draft>),
     /// How are we?
     Status,
+}
+
+/// Where an author's entry stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// Its collection.
+    pub collection: String,
+    /// Its author.
+    pub author: NodeId,
+    /// Its name.
+    pub name: String,
 }
 
 /// A message to be.
@@ -60,6 +73,8 @@ pub enum Answer {
     Done,
     /// Everybody we know of.
     Peers(Vec<PeerStatus>),
+    /// What stands there. All that the proof speaks of is on disk.
+    Proven(Proven),
     /// The message is on disk and on its way.
     Published {
         /// Its name.

@@ -1,11 +1,13 @@
 //! The engine and what people do with it, without IO: the value that daemon and simulator drive.
 
 mod command;
+mod evidence;
 mod node;
 
-pub use command::{Answer, Command, CommandError, CommandId, Draft, Publication};
+pub use command::{Answer, Command, CommandError, CommandId, Draft, Place, Publication};
 pub use engine;
-pub use engine::{Counters, PeerState, PeerStatus, Status};
+pub use engine::{Counters, PeerState, PeerStatus, Proven, Status};
+pub use evidence::{BadEvidence, Evidence, Finding};
 pub use node::{Config, Effect, Input, Node};
 
 #[cfg(test)]

@@ -60,6 +60,12 @@ impl Node {
     /// Advances by one input; perform the effects in order.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         match input {
+            Input::Command(id, Command::Prove(place)) => {
+                let proven = self.engine.prove(&place.key());
+                // Nothing more to write: the answer waits for all that was to be written before.
+                let before = Effect::Net(engine::Effect::Persist(engine::Batch::default()));
+                vec![before, Effect::Answer(id, Answer::Proven(proven))]
+            }
             Input::Command(id, command) => {
                 let answer = self.command(command, now);
                 let effects = self.engine.drain().into_iter().map(Effect::Net);
@@ -93,6 +99,7 @@ impl Node {
                 self.engine.leave();
                 Answer::Done
             }
+            Command::Prove(place) => Answer::Proven(self.engine.prove(&place.key())),
             Command::Peers => Answer::Peers(self.engine.peer_list(now)),
             Command::Publish(publication) => {
                 self.publish(publication, now).unwrap_or_else(Answer::Refused)

@@ -174,7 +174,11 @@ impl Host {
         match answer {
             Answer::Published { id, .. } => self.acknowledged.push(id),
             Answer::Written(ids) => self.acknowledged.extend(ids),
-            Answer::Done | Answer::Peers(_) | Answer::Refused(_) | Answer::Status(_) => {}
+            Answer::Done
+            | Answer::Peers(_)
+            | Answer::Proven(_)
+            | Answer::Refused(_)
+            | Answer::Status(_) => {}
         }
     }
 
@@ -213,7 +217,11 @@ pub(crate) fn written(effects: &[Effect]) -> Vec<RecordId> {
         .flat_map(|answer| match answer {
             Answer::Published { id, .. } => vec![*id],
             Answer::Written(ids) => ids.clone(),
-            Answer::Done | Answer::Peers(_) | Answer::Refused(_) | Answer::Status(_) => Vec::new(),
+            Answer::Done
+            | Answer::Peers(_)
+            | Answer::Proven(_)
+            | Answer::Refused(_)
+            | Answer::Status(_) => Vec::new(),
         })
         .collect()
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod lattice;
 #[cfg(test)]
 mod plain;
+mod proofs;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub(crate) mod import;
 pub(super) mod messages;
 pub(super) mod peers;
 pub(super) mod probes;
+pub(super) mod proofs;
 pub(super) mod status;
 
 use std::sync::Arc;

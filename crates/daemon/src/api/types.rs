@@ -4,6 +4,7 @@ mod entries;
 mod events;
 mod json;
 mod messages;
+mod proofs;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,6 +17,7 @@ pub use events::{
 };
 pub use json::Json;
 pub use messages::{MessageClass, MessageKind, NewMessage, Published};
+pub use proofs::EntryProof;
 
 /// `trellis.status/1`: how this node is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]

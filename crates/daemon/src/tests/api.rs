@@ -1,9 +1,11 @@
 //! The API over one real node.
 
+use node::Finding;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::lab::Lab;
+use crate::api::types::EntryProof;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_is_written_read_listed_and_removed() {
@@ -25,6 +27,46 @@ async fn an_entry_is_written_read_listed_and_removed() {
     assert_ne!(removed["root"], written["root"]);
     let (status, problem) = lab.get("/v1/entries/airport%2F00M").await;
     assert_eq!((status.as_u16(), &problem["code"]), (404, &json!("not-found")));
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_and_its_absence_are_proven() {
+    let lab = Lab::start().await;
+    for n in 0..50 {
+        lab.put(&format!("n{n}"), &n.to_string()).await;
+    }
+    let (_, root) = lab.get("/v1/root").await;
+    let check = |proof: &Value| {
+        let proof: EntryProof = serde_json::from_value(proof.clone()).unwrap();
+        proof.evidence().unwrap().check()
+    };
+    let (status, mut proof) = lab.get("/v1/proofs/n7").await;
+    assert_eq!((status.as_u16(), &proof["root"]), (200, &root["root"]));
+    assert!(matches!(check(&proof), Ok(Finding::Present(it)) if it.record.seq != 0));
+
+    let (_, absent) = lab.get("/v1/proofs/nobody").await;
+    assert_eq!(check(&absent), Ok(Finding::Absent));
+    assert_eq!(absent["author"], lab.node.node_id().to_string());
+    lab.send(Method::DELETE, "/v1/entries/n7", "").await;
+    let author = lab.node.node_id();
+    let (_, deleted) = lab.get(&format!("/v1/proofs/n7?author={author}")).await;
+    assert!(matches!(check(&deleted), Ok(Finding::Deleted(_))));
+
+    // What does not belong together proves nothing.
+    let (_, other) = lab.get("/v1/proofs/n8").await;
+    for field in ["proof", "record", "root", "name", "collection", "network"] {
+        let mut mixed = proof.clone();
+        mixed[field] = match field {
+            "name" | "proof" | "record" => other[field].clone(),
+            "root" => deleted[field].clone(),
+            "network" => root["root"].clone(),
+            _ => "another".into(),
+        };
+        assert!(check(&mixed).is_err(), "with another {field}");
+    }
+    proof["record"] = Value::Null;
+    assert!(check(&proof).is_err(), "without its record");
     lab.stop().await;
 }
 

@@ -8,7 +8,7 @@ use wire::{Address, Class, Content, Digest, NodeId, RecordId, Set};
 use super::Engine;
 use crate::book::Known;
 use crate::links::Link;
-use crate::{Config, Now, PeerState, PeerStatus, Status};
+use crate::{Config, Now, PeerState, PeerStatus, Proven, Status};
 
 impl Engine {
     /// Returns the settings the engine runs with.
@@ -20,6 +20,13 @@ impl Engine {
     pub fn held(&self, set: Set) -> Vec<RecordId> {
         let leaves = self.sets.map(set).leaves(&Prefix::ALL, None, usize::MAX);
         leaves.iter().map(|leaf| leaf.value).collect()
+    }
+
+    /// Proves against the root of the state what stands at a key (STATE-6).
+    pub fn prove(&self, key: &Digest) -> Proven {
+        let map = self.sets.map(Set::State);
+        let value = map.get(key).map(|leaf| leaf.value);
+        Proven { root: map.root(), entries: map.len(), value, proof: map.prove(key).encode(key) }
     }
 
     /// Returns how many links have said hello.

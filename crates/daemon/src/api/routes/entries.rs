@@ -24,9 +24,9 @@ use crate::api::{body, convert};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadQuery {
     /// Collection; `default` unless told.
-    collection: Option<String>,
+    pub(super) collection: Option<String>,
     /// Node id of the author; the newest of all authors' entries unless told.
-    author: Option<String>,
+    pub(super) author: Option<String>,
 }
 
 /// Query of writes.
@@ -186,7 +186,7 @@ fn missing(collection: &str, name: &str) -> Problem {
     Problem::new(Code::NotFound, format!("no entry {name:?} in the collection {collection:?}"))
 }
 
-fn parse_author(text: &str) -> Result<NodeId, Problem> {
+pub(super) fn parse_author(text: &str) -> Result<NodeId, Problem> {
     text.parse()
         .map_err(|_| Problem::new(Code::BadRequest, "author must be a node id such as 12D3Koo..."))
 }
