@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use node::{Answer, Command, CommandError, Draft, PeerStatus, Place, Proven, Publication, Status};
+use node::{
+    Answer, Command, CommandError, Draft, Minutes, PeerStatus, Place, Proven, Publication, Status,
+};
 use tokio::sync::{mpsc, oneshot};
 use wire::{Address, Class, RecordId};
 
@@ -118,6 +120,14 @@ impl Commands {
         }
     }
 
+    /// Returns what the node knows of checkpoints; `None` where its network has no attesters.
+    pub async fn checkpoints(&self) -> Result<Option<Box<Minutes>>, Failure> {
+        match self.ask(Command::Checkpoints).await? {
+            Answer::Checkpoints(minutes) => Ok(minutes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Returns everybody the node knows of.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, Failure> {
         match self.ask(Command::Peers).await? {
@@ -170,6 +180,7 @@ impl Commands {
 /// An answer of another command: a bug in the node, reported rather than believed.
 fn unexpected(answer: &Answer) -> Failure {
     let name = match answer {
+        Answer::Checkpoints(_) => "checkpoints",
         Answer::Done => "done",
         Answer::Peers(_) => "peers",
         Answer::Proven(_) => "proven",

@@ -19,6 +19,7 @@ pub mod settings;
 mod store_thread;
 pub mod telemetry;
 mod verify;
+mod workshop;
 
 pub use commands::{Commands, Failure, Handed, Receipt};
 pub use directory::DirectoryError;

@@ -59,6 +59,19 @@ impl Reporter {
                 self.refusal(peer, &why, unix_ms);
                 self.refused_feed.pass(unix_ms).map(|untold| refused_event(peer, why, untold))
             }
+            Event::Fault(evidence) => {
+                let (height, guilty) = (evidence.height(), evidence.guilty());
+                let advice = "attesters broke their word: see `trellis checkpoint list`";
+                tracing::warn!(node = self.node, height, ?guilty, advice);
+                None
+            }
+            Event::Sealed(sealed) => {
+                let checkpoint = &sealed.checkpoint;
+                let (height, root, entries) =
+                    (checkpoint.height, &checkpoint.root, checkpoint.count);
+                tracing::info!(node = self.node, height, %root, entries, "checkpoint is final");
+                None
+            }
             Event::RootChanged(root, entries) => {
                 tracing::debug!(node = self.node, %root, entries, "new root");
                 Some(EventData::Root(RootEvent { root: root.to_string(), entries }))

@@ -26,6 +26,7 @@ use crate::report::Reporter;
 use crate::running::RunError;
 use crate::store_thread::{JobId, Load, StoreThread, Stored};
 use crate::verify::{Verified, Verifier};
+use crate::workshop::{Worked, Workshop};
 use held::Held;
 use questions::{Agreed, Look};
 use receipts::Receipts;
@@ -41,6 +42,8 @@ pub(crate) struct Runtime {
     pub(crate) stored: mpsc::Receiver<Stored>,
     pub(crate) verifier: Verifier,
     pub(crate) verified: mpsc::Receiver<Verified>,
+    pub(crate) workshop: Workshop,
+    pub(crate) worked: mpsc::Receiver<Worked>,
     pub(crate) reporter: Reporter,
     pub(crate) condition: watch::Sender<Condition>,
     pub(crate) stop: CancellationToken,
@@ -83,6 +86,7 @@ enum Next {
     Stored(Stored),
     Tick,
     Verified(Verified),
+    Worked(Worked),
 }
 
 impl Runtime {
@@ -101,6 +105,9 @@ impl Runtime {
                 Next::Stop => break,
                 Next::Stored(stored) => self.stored(stored)?,
                 Next::Tick => self.input(Input::Net(NetInput::Tick)),
+                Next::Worked((ticket, done)) => {
+                    self.input(Input::Net(NetInput::Worked(ticket, done)));
+                }
                 Next::Verified(results) => self.input(Input::Net(NetInput::Verified(results))),
             }
         }
@@ -116,6 +123,7 @@ impl Runtime {
             () = self.stop.cancelled() => Next::Stop,
             () = until(deadline) => Next::Tick,
             stored = self.stored.recv() => stored.map_or(Next::Gone("store"), Next::Stored),
+            worked = self.worked.recv() => worked.map_or(Next::Gone("council"), Next::Worked),
             results = self.verified.recv() => results.map_or(Next::Gone("verify"), Next::Verified),
             _ = glance.tick() => Next::Agreement,
             Some(request) = self.requests.recv() => Next::Request(request),
@@ -167,6 +175,7 @@ impl Runtime {
                 let sent = self.transport.send(link.0, class, &frame);
                 self.desk.receipts.sent(link, sent);
             }
+            NetEffect::Work(ticket, work) => self.workshop.work(ticket, work),
             NetEffect::Verify(class, checks) => self.verifier.check(class, checks),
         }
     }

@@ -1,5 +1,8 @@
 //! Settings of the protocol, each with its unit, its default and its reason.
 
+use std::sync::Arc;
+
+use checkpoint::{Committee, Pace, Seat};
 use wire::{Address, NetworkId};
 
 /// How one node behaves. Public fields; start from a profile.
@@ -9,6 +12,8 @@ pub struct Config {
     pub network: NetworkId,
     /// Program and version, as peers see it.
     pub agent: String,
+    /// How checkpoints are made in this network; `None` where nobody attests (the default).
+    pub checkpoints: Option<Checkpoints>,
     /// Addresses dialled at the start and for ever after (default none).
     pub bootstrap: Vec<Address>,
     /// Addresses under which our own door can be reached from anywhere, if the operator knows.
@@ -150,6 +155,17 @@ pub struct Config {
     pub alert_authors_max: usize,
 }
 
+/// How checkpoints are made: what the network file says, and what makes this node an attester.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoints {
+    /// When.
+    pub pace: Pace,
+    /// Who signs the first.
+    pub committee: Arc<Committee>,
+    /// Set where this node has an attester's key.
+    pub seat: Option<Seat>,
+}
+
 /// What becomes of messages without a signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unsigned {
@@ -165,6 +181,7 @@ impl Config {
         Self {
             network,
             agent: String::new(),
+            checkpoints: None,
             bootstrap: Vec::new(),
             public: Vec::new(),
             door_port: None,

@@ -16,6 +16,7 @@ use wire::{
 use crate::alerts::Alerts;
 use crate::announcements::Announcements;
 use crate::author::Author;
+use crate::chamber::Chamber;
 use crate::doors::Doors;
 use crate::forest::Forest;
 use crate::intake::Intake;
@@ -35,6 +36,7 @@ mod bodies;
 mod broadcast;
 mod circle;
 mod compare;
+mod council;
 mod greet;
 mod lattice;
 mod mix;
@@ -87,6 +89,8 @@ pub struct Engine {
     circle: circle::Circle,
     mix: mix::Mix,
     probing: probe::Probing,
+    /// Where checkpoints are made, if this network has attesters.
+    chamber: Option<Box<Chamber>>,
     stopping: bool,
 }
 
@@ -190,6 +194,7 @@ impl Engine {
             circle: circle::Circle::new(),
             mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
+            chamber: Chamber::new(&config, kept.council, now).map(Box::new),
             stopping: false,
             config,
         };
@@ -216,6 +221,7 @@ impl Engine {
             Input::Loaded(ticket, records) => self.loaded(ticket, records, now),
             Input::Tick => self.tick(now),
             Input::Verified(verdicts) => self.verified(verdicts, now),
+            Input::Worked(ticket, done) => self.worked(ticket, done, now),
         }
         self.drain()
     }
@@ -260,6 +266,7 @@ impl Engine {
             _ if !self.links.is_greeted(id) => {}
             Frame::Agreed(cutoff_ms) => self.agreed(id, cutoff_ms),
             Frame::Compare(compare) => self.compare(id, &compare, now),
+            Frame::Council(council) => self.council_heard(id, council, now),
             Frame::Fetch(fetch) => self.fetch(id, fetch),
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
             Frame::Peers(peers) => self.peers(id, peers, now),

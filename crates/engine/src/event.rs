@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use checkpoint::{Done, Evidence, Row, Sealed, Work};
 use wire::lattice::{Door, Envelope};
 use wire::{
     Address, Carried, Claim, Class, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed,
@@ -68,6 +69,8 @@ pub enum Input {
     Tick,
     /// The answer to [`Effect::Verify`]: which signatures are right.
     Verified(Vec<(RecordId, bool)>),
+    /// The answer to [`Effect::Work`].
+    Worked(u64, Done),
 }
 
 /// Something the shell must do, in the order given.
@@ -92,6 +95,8 @@ pub enum Effect {
     Send(LinkId, Class, Bytes),
     /// Check these signatures on any thread, the most urgent class first; answered by `Verified`.
     Verify(Class, Vec<(RecordId, Claim)>),
+    /// Do this for the council on any thread; answered by `Worked`.
+    Work(u64, Box<Work>),
 }
 
 /// What becomes of a message posted at the HTTP door.
@@ -124,6 +129,8 @@ pub struct Batch {
     pub book_drop: Vec<NodeId>,
     /// Our own clock and sequence number, when we wrote something.
     pub author: Option<AuthorClock>,
+    /// Rows of the council: new ones, and `None` for those that go.
+    pub council: Vec<(Row, Option<Vec<u8>>)>,
 }
 
 /// One record to keep.
@@ -200,6 +207,8 @@ pub struct Snapshot {
     pub book: Vec<BookRow>,
     /// Our own pen.
     pub author: AuthorClock,
+    /// The council's rows.
+    pub council: Vec<(Row, Vec<u8>)>,
 }
 
 /// One item of a set, without its bytes.
@@ -226,6 +235,8 @@ pub enum Event {
     ClockSkew(NodeId, i64),
     /// Dialling failed.
     DialFailed(Address, String),
+    /// Attesters broke their word; the proof.
+    Fault(Box<Evidence>),
     /// A peer is no longer linked.
     LinkDown(NodeId, String),
     /// A peer is linked and has said hello.
@@ -236,6 +247,8 @@ pub enum Event {
     Refused(Option<NodeId>, String),
     /// Our state has a new root.
     RootChanged(Digest, u64),
+    /// A checkpoint is final.
+    Sealed(Arc<Sealed>),
 }
 
 /// A record that just entered.

@@ -7,6 +7,7 @@ mod alerts;
 mod announcements;
 mod author;
 mod book;
+mod chamber;
 mod config;
 mod declined;
 mod doors;
@@ -31,7 +32,8 @@ mod status;
 mod time;
 mod young;
 
-pub use config::{Config, Unsigned};
+pub use checkpoint;
+pub use config::{Checkpoints, Config, Unsigned};
 pub use engine::Engine;
 pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,

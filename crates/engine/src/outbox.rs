@@ -65,6 +65,11 @@ impl Outbox {
         links.iter().for_each(|link| self.send_bytes(when, *link, class, bytes.clone()));
     }
 
+    /// Sends a frame at once or when all that is to be written is on disk.
+    pub(crate) fn send_when(&mut self, when: When, link: LinkId, frame: &Frame) {
+        self.send_bytes(when, link, class_of(frame), Bytes::from(frame.encode()));
+    }
+
     pub(crate) fn verify(&mut self, class: Class, id: RecordId, claim: Claim) {
         self.verify.entry(class).or_default().push((id, claim));
     }
@@ -115,6 +120,7 @@ fn class_of(frame: &Frame) -> Class {
         Frame::Piece(_) | Frame::Records(_) => Class::Bulk,
         Frame::Agreed(_)
         | Frame::Compare(_)
+        | Frame::Council(_)
         | Frame::Fetch(_)
         | Frame::Goodbye(_)
         | Frame::Peers(_)

@@ -1,6 +1,9 @@
 //! What an operator may ask, and what the node answers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use engine::checkpoint::{Committee, Evidence, Sealed};
 use engine::{PeerStatus, Proven, Status};
 use wire::{Address, Class, MessageKind, NodeId, RecordId, WireError};
 
@@ -13,6 +16,8 @@ pub struct CommandId(pub u64);
 pub enum Command {
     /// Dial an address now, and again until somebody answers; then the address book has it.
     AddPeer(Address),
+    /// What is final, and who broke its word?
+    Checkpoints,
     /// Say goodbye to everybody; the node is about to stop.
     Leave,
     /// Who is around?
@@ -66,9 +71,24 @@ pub struct Draft {
     pub value: Option<Bytes>,
 }
 
+/// What a node knows of checkpoints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Minutes {
+    /// Those that are kept, the newest last: the last ones, and all at which the committee changed.
+    pub sealed: Vec<Arc<Sealed>>,
+    /// Who signs the next one.
+    pub committee: Arc<Committee>,
+    /// Our number among them, if we attest.
+    pub number: Option<u16>,
+    /// Who broke its word.
+    pub evidence: Vec<Evidence>,
+}
+
 /// The node's answer. `Published` and `Written` come when everything is on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
+    /// What is known of checkpoints; `None` where the network has no attesters.
+    Checkpoints(Option<Box<Minutes>>),
     /// Done.
     Done,
     /// Everybody we know of.

@@ -4,7 +4,7 @@ mod command;
 mod evidence;
 mod node;
 
-pub use command::{Answer, Command, CommandError, CommandId, Draft, Place, Publication};
+pub use command::{Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication};
 pub use engine;
 pub use engine::{Counters, PeerState, PeerStatus, Proven, Status};
 pub use evidence::{BadEvidence, Evidence, Finding};

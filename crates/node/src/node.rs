@@ -3,7 +3,7 @@
 use engine::{Engine, Now, Snapshot, Time};
 use wire::{Class, Content, Entry, Identity, Message, WireError, limits};
 
-use crate::{Answer, Command, CommandError, CommandId, Draft, Publication};
+use crate::{Answer, Command, CommandError, CommandId, Draft, Minutes, Publication};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +94,7 @@ impl Node {
                 self.engine.add_peer(address);
                 Answer::Done
             }
+            Command::Checkpoints => Answer::Checkpoints(self.minutes().map(Box::new)),
             Command::Leave => {
                 self.stopping = true;
                 self.engine.leave();
@@ -107,6 +108,16 @@ impl Node {
             Command::Put(drafts) => self.put(drafts, now).unwrap_or_else(Answer::Refused),
             Command::Status => Answer::Status(Box::new(self.engine.status())),
         }
+    }
+
+    fn minutes(&self) -> Option<Minutes> {
+        let council = self.engine.council()?;
+        Some(Minutes {
+            sealed: council.sealed().values().cloned().collect(),
+            committee: council.head().committee.clone(),
+            number: council.number(),
+            evidence: council.evidence().cloned().collect(),
+        })
     }
 
     fn publish(&mut self, publication: Publication, now: Now) -> Result<Answer, CommandError> {

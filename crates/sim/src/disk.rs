@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use checkpoint::Row as CouncilRow;
 use engine::{AuthorClock, Batch, BookRow, Snapshot};
 use wire::{NodeId, RecordId, Signed};
 
@@ -17,6 +18,7 @@ pub(crate) struct Disk {
     /// rows that were dropped.
     book: BTreeMap<u32, Option<Row>>,
     author: AuthorClock,
+    council: BTreeMap<CouncilRow, Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +44,8 @@ impl Disk {
                 None => book.remove(&node),
             };
         }
-        Snapshot { items, book: book.into_values().collect(), author: self.author }
+        let council = self.council.clone().into_iter().collect();
+        Snapshot { items, book: book.into_values().collect(), author: self.author, council }
     }
 
     /// Writes a batch, in the order that the store promises.
@@ -67,6 +70,12 @@ impl Disk {
             self.book.insert(vault.nodes.number(node, NodeId::clone), None);
         }
         self.author = batch.author.unwrap_or(self.author);
+        for (row, value) in &batch.council {
+            match value {
+                Some(value) => self.council.insert(*row, value.clone()),
+                None => self.council.remove(row),
+            };
+        }
     }
 
     /// Reads those of these records that it holds, in order, up to the one that fills `bytes_max`.

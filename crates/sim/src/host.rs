@@ -40,6 +40,7 @@ pub(crate) struct Host {
     /// When processor, worker, disk and uplink have done all they were given.
     pub(crate) processor_free_us: u64,
     pub(crate) worker_free_us: u64,
+    pub(crate) council_free_us: u64,
     pub(crate) disk_free_us: u64,
     pub(crate) uplink_free_us: u64,
     /// What waits for the processor. Bound: what the uplinks of its peers can send.
@@ -109,6 +110,7 @@ impl Host {
             chance,
             processor_free_us: 0,
             worker_free_us: 0,
+            council_free_us: 0,
             disk_free_us: 0,
             uplink_free_us: 0,
             inbox: VecDeque::new(),
@@ -174,7 +176,8 @@ impl Host {
         match answer {
             Answer::Published { id, .. } => self.acknowledged.push(id),
             Answer::Written(ids) => self.acknowledged.extend(ids),
-            Answer::Done
+            Answer::Checkpoints(_)
+            | Answer::Done
             | Answer::Peers(_)
             | Answer::Proven(_)
             | Answer::Refused(_)
@@ -217,7 +220,8 @@ pub(crate) fn written(effects: &[Effect]) -> Vec<RecordId> {
         .flat_map(|answer| match answer {
             Answer::Published { id, .. } => vec![*id],
             Answer::Written(ids) => ids.clone(),
-            Answer::Done
+            Answer::Checkpoints(_)
+            | Answer::Done
             | Answer::Peers(_)
             | Answer::Proven(_)
             | Answer::Refused(_)

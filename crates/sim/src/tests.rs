@@ -1,6 +1,7 @@
 //! What the world itself promises, and small versions of the scenarios;
 //! `cargo run --release -p cli -- sim run NAME` plays the real ones.
 
+mod checkpoints;
 mod disk;
 mod network;
 mod stories;

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
+use checkpoint::{Done, Work};
 use engine::{Keep, Kept};
 use wire::{Address, Claim, Digest, NodeId, RecordId, Signed};
 
@@ -22,6 +23,8 @@ pub(crate) struct Vault {
     /// Everybody anybody has heard of.
     pub(crate) nodes: Table<NodeId>,
     seals: Seals,
+    /// What came of the council's work: a function of the work.
+    works: Mutex<HashMap<Digest, Done>>,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +95,18 @@ impl Vault {
         let genuine = claim.verify(network);
         self.seals.all().insert(key, genuine);
         genuine
+    }
+
+    /// Does work for a council, once in a world.
+    pub(crate) fn work(&self, work: &Work) -> Done {
+        let name = work.name();
+        let known = self.works.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        known.unwrap_or_else(|| {
+            let done = work.run();
+            let mut works = self.works.lock().unwrap_or_else(PoisonError::into_inner);
+            works.insert(name, done.clone());
+            done
+        })
     }
 
     /// Notes that a signature is right, for who made it.

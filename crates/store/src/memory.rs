@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use node::engine::checkpoint::Row;
 use node::engine::{self, AuthorClock, Batch, BookRow, Keep, Label, Snapshot};
 use wire::{Digest, NodeId, RecordId, Set, Signed};
 
@@ -26,6 +27,7 @@ struct Contents {
     names: BTreeMap<NameKey, NameRow>,
     book: BTreeMap<NodeId, BookRow>,
     author: AuthorClock,
+    council: BTreeMap<Row, Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -53,6 +55,7 @@ impl Store for MemoryStore {
             items: contents.items.iter().map(|(place, row)| row.kept(*place)).collect(),
             book: contents.book.values().cloned().collect(),
             author: contents.author,
+            council: contents.council.clone().into_iter().collect(),
         })
     }
 
@@ -135,6 +138,12 @@ impl Contents {
         self.book.extend(batch.book.iter().map(|row| (row.node, row.clone())));
         self.book.retain(|node, _| !batch.book_drop.contains(node));
         self.author = batch.author.unwrap_or(self.author);
+        for (row, value) in &batch.council {
+            match value {
+                Some(value) => self.council.insert(*row, value.clone()),
+                None => self.council.remove(row),
+            };
+        }
     }
 
     fn keep(&mut self, keep: &Keep) {

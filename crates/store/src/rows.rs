@@ -1,5 +1,8 @@
 //! How keys and values look as bytes. Numbers are big-endian, so that bytes sort like numbers.
 
+use std::ops::Range;
+
+use node::engine::checkpoint::Row;
 use node::engine::{AuthorClock, BookRow, Keep, Kept, Label};
 use wire::{Digest, Hlc, NodeId, RecordId, Set, Signed};
 
@@ -143,6 +146,31 @@ pub(crate) fn book_row(node: &[u8; 32], mut bytes: &[u8]) -> Option<BookRow> {
     let profile = Signed::decode(profile).ok()?.into();
     Some(BookRow { node: NodeId::from_bytes(*node), profile, reached, heard_ms })
 }
+
+/// Names a row of the council among the rows of `meta`. They sort as [`Row`]s do.
+pub(crate) fn council_key(row: Row) -> String {
+    match row {
+        Row::Seat => "council/1".to_owned(),
+        Row::Sealed(height) => format!("council/2/{height:020}"),
+        Row::Evidence(height, guilty) => format!("council/3/{height:020}/{guilty:05}"),
+    }
+}
+
+pub(crate) fn council_row(key: &str) -> Option<Row> {
+    let mut parts = key.strip_prefix("council/")?.split('/');
+    let kind = parts.next()?;
+    let mut number = || parts.next()?.parse::<u64>().ok();
+    let row = match kind {
+        "1" => Row::Seat,
+        "2" => Row::Sealed(number()?),
+        "3" => Row::Evidence(number()?, u16::try_from(number()?).ok()?),
+        _ => return None,
+    };
+    parts.next().is_none().then_some(row)
+}
+
+/// Where they are.
+pub(crate) const COUNCIL_KEYS: Range<&str> = "council/".."council0";
 
 pub(crate) fn author_value(author: AuthorClock) -> Vec<u8> {
     [author.seq.to_be_bytes(), author.hlc.0.to_be_bytes()].concat()

@@ -4,6 +4,7 @@ mod schema;
 
 use std::hash::Hasher as _;
 
+use bytes::Bytes;
 use siphasher::sip::SipHasher13;
 
 use crate::{CarriedHead, Digest, NetworkId, NodeId, Piece, Pull, RecordId, Signed};
@@ -15,6 +16,8 @@ pub enum Frame {
     Agreed(Option<u64>),
     /// Here is how my set looks under these prefixes.
     Compare(Compare),
+    /// What I know of checkpoints.
+    Council(Council),
     /// Send me these.
     Fetch(Fetch),
     /// I am closing the link.
@@ -199,6 +202,16 @@ pub struct Summary {
     pub cutoff_ms: Option<u64>,
 }
 
+/// What is told of checkpoints. Notes are another room's: here they are bytes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Council {
+    /// How far the sender knows the chain, and what it knows of the next link; it wants to hear
+    /// what it lacks.
+    pub known: Option<(u64, Digest)>,
+    /// What the receiver may lack.
+    pub notes: Vec<Bytes>,
+}
+
 /// A step of a walk: views of some ranges.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Compare {
@@ -337,6 +350,7 @@ impl Frame {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Agreed(_) => "agreed",
+            Self::Council(_) => "council",
             Self::Compare(_) => "compare",
             Self::Fetch(_) => "fetch",
             Self::Goodbye(_) => "goodbye",

@@ -102,7 +102,7 @@ pub struct Profile {
 pub struct Frame {
     #[prost(
         oneof = "frame::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20"
     )]
     pub kind: ::core::option::Option<frame::Kind>,
 }
@@ -138,6 +138,8 @@ pub mod frame {
         Piece(super::Piece),
         #[prost(message, tag = "15")]
         Pull(super::Pull),
+        #[prost(message, tag = "20")]
+        Council(super::Council),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -376,6 +378,19 @@ pub struct Records {
     /// this answers a range, not keys
     #[prost(bool, tag = "7")]
     pub range: bool,
+}
+/// What is told of checkpoints (docs/protocol.md, CKPT). Without notes, others are wanted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Council {
+    /// of the newest checkpoint that the sender knows
+    #[prost(uint64, tag = "1")]
+    pub height: u64,
+    /// 32 bytes: what it knows of the next; empty where this is no question
+    #[prost(bytes = "bytes", tag = "2")]
+    pub known: ::prost::bytes::Bytes,
+    /// canonical, as they were signed
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Peers {

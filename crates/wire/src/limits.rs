@@ -26,6 +26,8 @@ pub const RECORDS_BYTES_TARGET: usize = 12 * 1024;
 pub const RANGES_MAX: usize = 256;
 /// Subtrees or items that describe one range.
 pub const RANGE_PARTS_MAX: usize = 256;
+/// Notes on checkpoints in one frame.
+pub const NOTES_MAX: usize = 256;
 /// Keys asked for at once.
 pub const KEYS_MAX: usize = 1_024;
 /// Profiles handed over in one peer exchange (requirement 7).

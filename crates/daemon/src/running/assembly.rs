@@ -23,6 +23,7 @@ use crate::runtime::{Condition, Desk, Runtime};
 use crate::settings::Settings;
 use crate::store_thread::{Ended, StoreThread};
 use crate::verify::Verifier;
+use crate::workshop::Workshop;
 
 /// When it all began.
 pub(super) struct Start {
@@ -124,6 +125,8 @@ impl Start {
         let (store, store_ended) =
             StoreThread::start(store, tenancy, stored_sender, metrics.store.clone())
                 .map_err(system)?;
+        let (worked_sender, worked) = mpsc::channel(COMPLETIONS_MAX);
+        let workshop = Workshop::start(worked_sender).map_err(system)?;
         let verifier = Verifier::start(network, verified_sender).map_err(system)?;
         let life_ms = settings.message_life_s.saturating_mul(1_000);
         let life_ms = life_ms.min(home.network.message_life_ms_max);
@@ -138,6 +141,8 @@ impl Start {
             stored,
             verifier,
             verified,
+            workshop,
+            worked,
             reporter: Reporter::new(feed.clone(), node_id),
             condition: condition_sender,
             stop,

@@ -145,6 +145,7 @@ impl Engine {
         let spread = if self.is_small_world() { Spread::Push } else { Spread::Quiet };
         self.arrive_profile(id, profile, spread, now);
         self.ask_if_hungry(id);
+        self.tell_council(id);
         self.stir(now);
         self.summary_heard(id, summary, now);
         self.scouted(now);

@@ -49,6 +49,7 @@ impl Engine {
         };
         match standing {
             Standing::New => {}
+            Standing::Stale if self.is_for_council(place.as_ref(), &arrival.opened) => {}
             Standing::Held | Standing::Stale => return self.duplicate(arrival.source),
             Standing::NoRoom => {
                 return self.refuse(&arrival.opened, arrival.source, Refusal::NoRoom);
@@ -125,6 +126,7 @@ impl Engine {
                 self.send_on(carried, &opened, (class, spread), &sources, now)
             }
             Some(Standing::Held | Standing::Stale) => {
+                place.iter().for_each(|place| self.show_council(place, &opened, now));
                 doors.for_each(|door| self.answer(door, DoorAnswer::Duplicate, When::AtOnce));
                 None
             }
@@ -147,6 +149,7 @@ impl Engine {
     ) {
         self.counters.accepted += 1;
         self.links.unwant(&place.key);
+        self.show_council(place, &opened, now);
         let keep = self.sets.insert(place, &opened);
         let dropped = self.sets.evict();
         let batch = self.outbox.batch();

@@ -26,6 +26,7 @@ impl Engine {
             (self.circle.deadline(), "the choice of links"),
             (Some(self.mix.deadline()), "a shuffle"),
             (self.tell_deadline(), "a comparison"),
+            (self.chamber.as_ref().map(|it| it.at()), "the council"),
             (fetching, "a bulk transfer"),
             (Some(self.clocks.rotate_at), "rotation"),
             (Some(self.clocks.lost_at), "a lost node"),
@@ -47,6 +48,7 @@ impl Engine {
         self.mend(now);
         self.give_up_fetching(now);
         self.tell(now);
+        self.hold_council(now);
         let due = |at: Time| at <= now.time();
         if due(self.clocks.rotate_at) {
             self.clocks.rotate_at = now.after(self.random.jitter(self.config.rotate_ms));

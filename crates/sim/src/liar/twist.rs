@@ -90,6 +90,7 @@ fn silent(frame: Frame) -> Option<Frame> {
         | Frame::Pong(_)
         | Frame::Pull(_) => Some(frame),
         Frame::Agreed(_)
+        | Frame::Council(_)
         | Frame::Compare(_)
         | Frame::Fetch(_)
         | Frame::Piece(_)

@@ -69,6 +69,13 @@ impl Shard {
             Net::Send(link, class, bytes) => {
                 self.send(ground, at, link_number(link), class, bytes, at_us);
             }
+            Net::Work(ticket, work) => {
+                let host = &mut self.hosts[at];
+                let done_us = host.council_free_us.max(at_us) + WORK_US * host.factor;
+                host.council_free_us = done_us;
+                let worked = Input::Worked(ticket, ground.vault.work(&work));
+                self.emit_self(ground, at, done_us, What::Input(Box::new(worked)));
+            }
             Net::Verify(_, batch) => {
                 let cost_us = ground.traits.machines().verify_us * batch.len() as u64;
                 let host = &mut self.hosts[at];
@@ -114,3 +121,6 @@ impl Shard {
         self.hosts[at].disk_us(at_us, ground.traits.machines().disk_us_max)
     }
 }
+
+/// What one check of a BLS signature takes.
+const WORK_US: u64 = 1_200;

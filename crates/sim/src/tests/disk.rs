@@ -51,6 +51,9 @@ impl Story {
         if chance.below(3) == 0 {
             batch.book_drop.push(who(chance).id());
         }
+        let row = checkpoint::Row::Sealed(chance.below(4));
+        let value = (chance.below(3) != 0).then(|| vec![u8::try_from(chance.below(200)).unwrap()]);
+        batch.council.push((row, value));
         let seq = chance.draw();
         batch.author = (chance.below(2) == 0).then_some(AuthorClock { seq, hlc: Hlc(seq) });
         batch

@@ -62,6 +62,13 @@ impl<'txn> Tables<'txn> {
         for node in &batch.book_drop {
             self.book.remove(node.as_bytes())?;
         }
+        for (row, value) in &batch.council {
+            let key = rows::council_key(*row);
+            match value {
+                Some(value) => self.meta.insert(key.as_str(), value.as_slice())?,
+                None => self.meta.remove(key.as_str())?,
+            };
+        }
         if let Some(author) = batch.author {
             self.meta.insert(META_AUTHOR, rows::author_value(author).as_slice())?;
         }

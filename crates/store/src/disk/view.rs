@@ -45,6 +45,12 @@ impl View {
             let author = rows::author_clock(value.value());
             snapshot.author = author.ok_or_else(|| damaged("the author clock"))?;
         }
+        for pair in self.meta.range(rows::COUNCIL_KEYS)? {
+            let (key, value) = pair?;
+            let row = rows::council_row(key.value());
+            let row = row.ok_or_else(|| damaged("a row of the council"))?;
+            snapshot.council.push((row, value.value().to_vec()));
+        }
         Ok(snapshot)
     }
 

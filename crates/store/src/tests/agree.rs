@@ -1,5 +1,6 @@
 //! Maps and file say the same at every step of any history.
 
+use node::engine::checkpoint::Row;
 use node::engine::{AuthorClock, Batch, Keep};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,11 +26,21 @@ fn any_keep() -> impl Strategy<Value = Keep> {
     )
 }
 
+fn any_row() -> impl Strategy<Value = (Row, Option<Vec<u8>>)> {
+    let row = prop_oneof![
+        Just(Row::Seat),
+        (0..30_u64).prop_map(Row::Sealed),
+        (0..3_u64, 0..3_u16).prop_map(|(height, guilty)| Row::Evidence(height, guilty)),
+    ];
+    (row, proptest::option::of(vec(any::<u8>(), 0..4)))
+}
+
 fn any_batch() -> impl Strategy<Value = Batch> {
     let rows = vec((1..5_u8, 0..3_u64), 0..3);
     let author_clock = proptest::option::of((0..9_u64, 0..9_u64));
-    (vec(any_keep(), 0..6), vec(any_keep(), 0..3), rows, vec(1..5_u8, 0..2), author_clock).prop_map(
-        |(keep, drop, rows, book_drop, clock)| Batch {
+    let others = (author_clock, vec(any_row(), 0..4));
+    (vec(any_keep(), 0..6), vec(any_keep(), 0..3), rows, vec(1..5_u8, 0..2), others).prop_map(
+        |(keep, drop, rows, book_drop, (clock, council))| Batch {
             keep,
             drop: drop.iter().map(gone).collect(),
             book: rows
@@ -38,6 +49,7 @@ fn any_batch() -> impl Strategy<Value = Batch> {
                 .collect(),
             book_drop: book_drop.into_iter().map(author).collect(),
             author: clock.map(|(seq, hlc)| AuthorClock { seq, hlc: Hlc(hlc) }),
+            council,
         },
     )
 }

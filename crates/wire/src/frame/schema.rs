@@ -4,8 +4,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Carried, Compare, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, Ping, Pong, Push, Range,
-    Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View, Wanted,
+    Carried, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, Ping, Pong, Push,
+    Range, Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View,
+    Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -25,6 +26,7 @@ impl Frame {
         Ok(match schema.kind.ok_or(WireError::Field("frame kind"))? {
             Kind::Agreed(it) => Self::Agreed(moment(it.cutoff_ms)),
             Kind::Compare(it) => Self::Compare(Compare::from_schema(it)?),
+            Kind::Council(it) => Self::Council(Council::from_schema(it)?),
             Kind::Fetch(it) => Self::Fetch(Fetch::from_schema(it)?),
             Kind::Goodbye(it) => Self::Goodbye(Goodbye::from_schema(it)?),
             Kind::Hello(it) => Self::Hello(Box::new(Hello::from_schema(it)?)),
@@ -46,6 +48,7 @@ impl Frame {
                 Kind::Agreed(generated::Agreed { cutoff_ms: cutoff_ms.unwrap_or(0) })
             }
             Self::Compare(it) => Kind::Compare(it.to_schema()),
+            Self::Council(it) => Kind::Council(it.to_schema()),
             Self::Fetch(it) => Kind::Fetch(it.to_schema()),
             Self::Goodbye(it) => Kind::Goodbye(it.to_schema()),
             Self::Hello(it) => Kind::Hello(it.to_schema()),
@@ -70,6 +73,25 @@ impl Frame {
             Self::Records(it) => Kind::Records(it.to_schema()),
             Self::Summary(it) => Kind::Summary(it.to_schema()),
         }
+    }
+}
+
+impl Council {
+    fn to_schema(&self) -> generated::Council {
+        let (height, known) = match &self.known {
+            Some((height, known)) => (*height, to_bytes(known)),
+            None => (0, Bytes::new()),
+        };
+        generated::Council { height, known, notes: self.notes.clone() }
+    }
+
+    fn from_schema(schema: generated::Council) -> Result<Self, WireError> {
+        check_count("notes", schema.notes.len(), limits::NOTES_MAX)?;
+        let known = match schema.known.as_ref() {
+            [] => None,
+            known => Some((schema.height, digest("known", known)?)),
+        };
+        Ok(Self { known, notes: schema.notes })
     }
 }
 

@@ -74,6 +74,8 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         (set(), vec(range(), 0..4), moment()).prop_map(|(set, ranges, cutoff_ms)| {
             Frame::Compare(Compare { set, ranges, cutoff_ms })
         }),
+        (proptest::option::of((any::<u64>(), digest())), vec(bytes(40), 0..4))
+            .prop_map(|(known, notes)| Frame::Council(crate::Council { known, notes })),
         fetch().prop_map(Frame::Fetch),
         goodbye(),
         hello(),

@@ -139,6 +139,11 @@ fn a_comparison_has_so_many_ranges_and_parts() {
     let compare =
         |ranges| frame(&Frame::Compare(Compare { set: Set::State, ranges, cutoff_ms: None }));
     let empty = range(View::Items(vec![]));
+    let council = |size| {
+        let notes = vec![Bytes::from_static(b"n"); size];
+        frame(&Frame::Council(crate::Council { known: None, notes }))
+    };
+    check("notes", limits::NOTES_MAX, council);
     check("ranges", limits::RANGES_MAX, |size| compare(vec![empty.clone(); size]));
     let item = Item { key: Digest::default(), value: Digest::default() };
     check("parts of a range", limits::RANGE_PARTS_MAX, |size| {

@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("engine", &["bytes", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
+    ("engine", &["bytes", "checkpoint", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
     ("lanes", &["wire"]),
     ("merkle", &["wire"]),
     ("node", &["bytes", "engine", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
@@ -65,6 +65,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "sim",
         &[
             "bytes",
+            "checkpoint",
             "engine",
             "lanes",
             "merkle",

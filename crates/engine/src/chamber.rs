@@ -1,0 +1,144 @@
+//! Where the council sits: what it asks of the rest of the node, and the sets as of its moments.
+//!
+//! A pin is the state as of a moment. It begins as a view of what we hold and takes in all that comes
+//! later and was created before, so that it is a function of the records alone, whatever came
+//! first; what replaces them does not touch it (CKPT-1). Bound: two pins.
+
+use std::collections::VecDeque;
+
+use checkpoint::{Act, Council, Facts, Head, Row, Statistics};
+use merkle::{Leaf, Map, Prefix};
+use wire::Digest;
+
+use crate::links::Budget;
+use crate::{Checkpoints, Config, Now, Time};
+
+#[derive(Debug)]
+pub(crate) struct Chamber {
+    pub(crate) council: Council,
+    pins: VecDeque<Pin>,
+    /// When it sits again.
+    sit_at: Time,
+    /// When a neighbour is asked what it knows.
+    pub(crate) ask_at: Time,
+    /// Questions answered lately.
+    pub(crate) answers: Budget,
+}
+
+/// The state as of a moment.
+#[derive(Debug)]
+struct Pin {
+    cut_ms: u64,
+    map: Map,
+    /// Whether it has changed since the council looked.
+    changed: bool,
+}
+
+impl Chamber {
+    /// Opens it, where the network has attesters.
+    pub(crate) fn new(config: &Config, kept: Vec<(Row, Vec<u8>)>, now: Now) -> Option<Self> {
+        let Checkpoints { pace, committee, seat } = config.checkpoints.clone()?;
+        let genesis = Head::genesis(config.network, committee);
+        let council = Council::new(pace, seat, genesis, kept);
+        let (sit_at, ask_at) = (now.time(), now.after(config.heartbeat_ms));
+        Some(Self { council, pins: VecDeque::new(), sit_at, ask_at, answers: Budget::default() })
+    }
+
+    /// When it wants a tick.
+    pub(crate) fn at(&self) -> Time {
+        self.sit_at.min(self.ask_at)
+    }
+
+    /// Pins the state as of a moment, and shows it to the council.
+    pub(crate) fn pin(&mut self, cut_ms: u64, map: Map, now: Now) -> Vec<Act> {
+        if PINS_MAX <= self.pins.len() {
+            self.pins.pop_front();
+        }
+        let pin = Pin { cut_ms, map, changed: false };
+        let acts = self.council.look(pin.facts(), now.unix_ms);
+        self.pins.push_back(pin);
+        acts
+    }
+
+    /// Says whether a leaf belongs into a pin and is not there: it was created by then, and is newer than
+    /// what stands there.
+    pub(crate) fn lacks(&self, leaf: &Leaf, created_ms: u64) -> bool {
+        self.pins.iter().any(|pin| pin.lacks(leaf, created_ms))
+    }
+
+    /// Takes a record that entered into the pins it belongs into.
+    pub(crate) fn take(&mut self, leaf: &Leaf, created_ms: u64) {
+        for pin in &mut self.pins {
+            if pin.lacks(leaf, created_ms) {
+                pin.map.insert(*leaf);
+                pin.changed = true;
+            }
+        }
+    }
+
+    /// Shows the council what has changed, and lets it do what is due.
+    pub(crate) fn sit(&mut self, now: Now) -> Vec<Act> {
+        let mut acts = Vec::new();
+        for pin in self.pins.iter_mut().filter(|pin| pin.changed) {
+            pin.changed = false;
+            acts.extend(self.council.look(pin.facts(), now.unix_ms));
+        }
+        acts.extend(self.council.tick(now.unix_ms));
+        let next_ms = self.council.deadline_ms(now.unix_ms);
+        let wait_ms = next_ms.map(|at| at.saturating_sub(now.unix_ms).max(1));
+        // A clock that is set back is noticed within a minute.
+        let wait_ms = wait_ms.map_or(u64::MAX, |it| it.min(60_000));
+        self.sit_at = now.after(wait_ms);
+        acts
+    }
+
+    /// Has it sit soon: something it waits for has come.
+    pub(crate) fn hurry(&mut self, now: Now) {
+        if self.pins.iter().any(|pin| pin.changed) {
+            self.sit_at = self.sit_at.min(now.after(HURRY_MS));
+        }
+    }
+
+    /// Lets go of what is final.
+    pub(crate) fn unpin(&mut self) {
+        let until_ms = self.council.head().cut_ms;
+        self.pins.retain(|pin| until_ms < pin.cut_ms);
+    }
+}
+
+impl Pin {
+    fn lacks(&self, leaf: &Leaf, created_ms: u64) -> bool {
+        let stands = self.map.get(&leaf.key);
+        let newer = stands.is_none_or(|it| (it.stamp, it.value) < (leaf.stamp, leaf.value));
+        created_ms <= self.cut_ms && newer
+    }
+
+    fn facts(&self) -> Facts {
+        let statistics = Statistics { collections: collections(&self.map) };
+        let (root, count) = (self.map.root(), self.map.len());
+        Facts { cut_ms: self.cut_ms, root, count, statistics }
+    }
+}
+
+/// Counts collections: the different first eight bytes of places.
+fn collections(map: &Map) -> u64 {
+    let mut after: Option<Digest> = None;
+    let mut count = 0;
+    while count < COLLECTIONS_MAX {
+        let Some(leaf) = map.leaves(&Prefix::ALL, after.as_ref(), 1).first().copied() else {
+            break;
+        };
+        count += 1;
+        let mut last = Digest([0xff; 32]);
+        last.0[..8].copy_from_slice(&leaf.key.0[..8]);
+        after = Some(last);
+    }
+    count
+}
+
+/// Moments of this view and of the next.
+const PINS_MAX: usize = 2;
+/// Collections are counted so far.
+const COLLECTIONS_MAX: u64 = 1_024;
+/// How long late records are collected before the council looks again.
+const HURRY_MS: u64 = 100;
