@@ -48,6 +48,8 @@ impl Book {
         let mut rows: Vec<Known> = rows.map(Known::waking).collect();
         rows.sort_unstable_by(|a, b| a.node().cmp(b.node()));
         rows.dedup_by(|a, b| a.node() == b.node());
+        // What they were read into is several times as large.
+        rows.shrink_to_fit();
         Self { rows }
     }
 

@@ -10,7 +10,8 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use wire::{
-    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, TreeId,
+    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, Signed,
+    TreeId,
 };
 
 use crate::alerts::Alerts;
@@ -29,7 +30,9 @@ use crate::random::Random;
 use crate::recents::{Recent, Recents};
 use crate::rounds::Rounds;
 use crate::sets::Sets;
-use crate::{Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time};
+use crate::{
+    BookRow, Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time,
+};
 
 mod agree;
 mod bodies;
@@ -149,7 +152,10 @@ impl Engine {
         let mut random = Random::new(seed);
         let mut author = Author::new(identity, config.network, kept.author, now);
         let sets = Sets::new(&config, &kept.items);
-        let profile = author.seal(profile_of(&config, &BTreeSet::new()), 0, now);
+        let content = profile_of(&config, &BTreeSet::new());
+        let signed = own_profile(&kept.book, &me, config.network, &content);
+        let is_new = signed.is_none();
+        let profile = signed.unwrap_or_else(|| author.seal(content, 0, now));
         let reported_root = sets.summary().state.root;
         let clocks = Clocks {
             dial_at: now.time(),
@@ -199,7 +205,9 @@ impl Engine {
             config,
         };
         engine.look_around();
-        engine.secure_pen();
+        if is_new {
+            engine.secure_pen();
+        }
         engine
     }
 
@@ -228,6 +236,7 @@ impl Engine {
 
     /// Takes the effects of what a command did.
     pub fn drain(&mut self) -> Vec<Effect> {
+        self.look_through();
         let effects = self.outbox.drain();
         self.counters.frames_sent += std::mem::take(&mut self.outbox.frames);
         effects
@@ -335,6 +344,20 @@ impl Engine {
 const SILENCE_MS: u64 = 5_000;
 /// Peers kept outside at once.
 const OUTCASTS_MAX: usize = 1_024;
+
+/// Finds the profile we signed in an earlier run, if it says what we would say now: then a restart
+/// is no news to anybody (MEMBER-12).
+fn own_profile(
+    book: &[BookRow],
+    me: &NodeId,
+    network: Digest,
+    content: &Content,
+) -> Option<Opened> {
+    let row = book.iter().find(|row| row.node == *me && row.profile.author == *me)?;
+    let opened = Signed::clone(&row.profile).open().ok()?;
+    let same = opened.record.network == network && opened.record.content == *content;
+    same.then_some(opened)
+}
 
 /// What we say of ourselves: the operator's addresses, or those that links have shown.
 fn profile_of(config: &Config, local_ips: &BTreeSet<IpAddr>) -> Content {

@@ -148,8 +148,11 @@ impl Link {
 /// All links, by number and by peer.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    links: BTreeMap<LinkId, Link>,
+    /// In the order of their numbers.
+    links: Vec<(LinkId, Box<Link>)>,
     greeted: BTreeMap<NodeId, LinkId>,
+    /// How many of those that have said hello we opened.
+    outbound: usize,
 }
 
 impl Links {
@@ -184,22 +187,30 @@ impl Links {
             walk: Pace::default(),
             wanted: BTreeMap::new(),
         };
-        self.links.insert(connected.link, link);
+        let at = self.links.partition_point(|(id, _)| *id < connected.link);
+        self.links.insert(at, (connected.link, Box::new(link)));
     }
 
     /// Makes a link the one that stands for its peer.
     pub(crate) fn greet(&mut self, id: LinkId, greeting: Greeting, now: Time) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.get_mut(id) {
             link.greeting = Some(greeting);
             link.since = now;
-            self.greeted.insert(link.peer, id);
+            let peer = link.peer;
+            let old = self.greeted.insert(peer, id);
+            self.outbound += self.outbound_of(Some(id));
+            self.outbound -= self.outbound_of(old);
         }
     }
 
     /// Forgets a link. Returns it, and whether it stood for its peer.
-    pub(crate) fn close(&mut self, id: LinkId) -> Option<(Link, bool)> {
-        let link = self.links.remove(&id)?;
-        let stood = self.greeted.get(&link.peer) == Some(&id);
+    pub(crate) fn close(&mut self, id: LinkId) -> Option<(Box<Link>, bool)> {
+        let at = self.place(id)?;
+        let stood = self.of(&self.links[at].1.peer) == Some(id);
+        if stood {
+            self.outbound -= self.outbound_of(Some(id));
+        }
+        let (_, link) = self.links.remove(at);
         if stood {
             self.greeted.remove(&link.peer);
         }
@@ -207,11 +218,15 @@ impl Links {
     }
 
     pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {
-        self.links.get(&id)
+        self.place(id).map(|at| &*self.links[at].1)
     }
 
     pub(crate) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
-        self.links.get_mut(&id)
+        self.place(id).map(|at| &mut *self.links[at].1)
+    }
+
+    fn place(&self, id: LinkId) -> Option<usize> {
+        self.links.binary_search_by_key(&id, |(id, _)| *id).ok()
     }
 
     /// Returns the key under which a peer is told short ids.
@@ -229,15 +244,21 @@ impl Links {
 
     /// Returns the links that have said hello, in the order of their peers.
     pub(crate) fn greeted(&self) -> impl Iterator<Item = (LinkId, &Link)> {
-        self.greeted.values().filter_map(|id| Some((*id, self.links.get(id)?)))
+        self.greeted.values().filter_map(|id| Some((*id, self.get(*id)?)))
     }
 
     pub(crate) fn greeted_ids(&self) -> Vec<LinkId> {
         self.greeted.values().copied().collect()
     }
 
+    /// Returns how many links that have said hello we opened.
     pub(crate) fn outbound_len(&self) -> usize {
-        self.greeted().filter(|(_, link)| link.direction == Direction::Outbound).count()
+        self.outbound
+    }
+
+    fn outbound_of(&self, id: Option<LinkId>) -> usize {
+        let link = id.and_then(|id| self.get(id));
+        usize::from(link.is_some_and(|link| link.direction == Direction::Outbound))
     }
 
     /// Returns how many links have answered when asked.
@@ -255,11 +276,11 @@ impl Links {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = (LinkId, &Link)> {
-        self.links.iter().map(|(id, link)| (*id, link))
+        self.links.iter().map(|(id, link)| (*id, &**link))
     }
 
     pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.links.values_mut()
+        self.links.iter_mut().map(|(_, link)| &mut **link)
     }
 
     /// Says whether somebody was asked for a key lately: the same peer is given more time.
@@ -272,7 +293,7 @@ impl Links {
 
     /// Forgets that a key was asked for.
     pub(crate) fn unwant(&mut self, key: &Digest) {
-        self.links.values_mut().for_each(|link| {
+        self.all_mut().for_each(|link| {
             link.wanted.remove(key);
         });
     }

@@ -67,7 +67,9 @@ enum Target {
 }
 
 impl Membership {
-    pub(crate) fn new(me: NodeId, config: &Config, book: Vec<BookRow>) -> Self {
+    pub(crate) fn new(me: NodeId, config: &Config, mut book: Vec<BookRow>) -> Self {
+        // Our own profile is kept among those of others.
+        book.retain(|row| row.node != me);
         let mut membership = Self {
             me,
             book: Book::waking(book),
@@ -327,9 +329,8 @@ impl Membership {
         random: &mut Random,
         now: Now,
     ) -> Vec<(NodeId, Address)> {
-        let busy = self.dialled_nodes();
         let due = self.book.iter().filter(|known| known.retry_at() <= now.time());
-        let due = due.filter(|it| !self.linked.contains(it.node()) && !busy.contains(it.node()));
+        let due = due.filter(|it| !self.linked.contains(it.node()) && !self.is_dialled(it.node()));
         let due: Vec<(u32, NodeId)> = due.map(|it| (it.failures(), *it.node())).collect();
         let mut due = random.pick(due, usize::MAX);
         due.sort_by_key(|(failures, _)| *failures);
@@ -366,9 +367,9 @@ impl Membership {
     /// Returns where to dial a node that was heard once and does not answer now, whatever its turn,
     /// and how long ago it was heard.
     pub(crate) fn lost(&mut self, random: &mut Random, now: Now) -> Option<(Address, u64)> {
-        let busy = self.dialled_nodes();
         let lost = self.book.iter().filter(|it| 0 < it.failures() && 0 < it.heard_ms());
-        let lost = lost.filter(|it| !self.linked.contains(it.node()) && !busy.contains(it.node()));
+        let lost =
+            lost.filter(|it| !self.linked.contains(it.node()) && !self.is_dialled(it.node()));
         let lost = lost.map(|it| (*it.node(), now.unix_ms.saturating_sub(it.heard_ms())));
         let (node, ago_ms) = random.pick(lost.collect(), 1).pop()?;
         let (_, address) = self.try_node(&node, now)?;
@@ -389,12 +390,20 @@ impl Membership {
         self.book.get(node).is_some_and(|known| 0 < known.failures())
     }
 
-    /// Returns when somebody becomes due.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        let busy = self.dialled_nodes();
-        let free = self.book.iter().filter(|known| known.retry_at() != NEVER);
-        let free = free.filter(|it| !self.linked.contains(it.node()) && !busy.contains(it.node()));
-        free.map(Known::retry_at).min()
+    /// Returns when somebody becomes due, or any moment up to `early` if somebody is due by then.
+    pub(crate) fn deadline(&self, early: Time) -> Option<Time> {
+        let free = |it: &Known| !self.linked.contains(it.node()) && !self.is_dialled(it.node());
+        let mut first = NEVER;
+        // Asked after every step: mostly somebody near the beginning of the book is due.
+        for known in self.book.iter() {
+            if known.retry_at() < first && free(known) {
+                first = known.retry_at();
+                if first <= early {
+                    break;
+                }
+            }
+        }
+        (first != NEVER).then_some(first)
     }
 
     /// Returns when an address of the operator's becomes due.
@@ -426,12 +435,8 @@ impl Membership {
         self.dials.insert(address.clone(), Dial { target, since: now.time() });
     }
 
-    fn dialled_nodes(&self) -> BTreeSet<NodeId> {
-        let nodes = self.dials.values().filter_map(|dial| match dial.target {
-            Target::Node(node) => Some(node),
-            Target::Bootstrap => None,
-        });
-        nodes.collect()
+    fn is_dialled(&self, node: &NodeId) -> bool {
+        self.dials.values().any(|dial| dial.target == Target::Node(*node))
     }
 
     /// Finds an address of a node that nobody dials yet.

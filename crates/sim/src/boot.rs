@@ -48,7 +48,8 @@ impl People {
         Self { ids, profiles }
     }
 
-    /// Returns the book that a machine is sold with: random others, all sharing one profile each.
+    /// Returns the book that a machine is sold with: itself and random others, all sharing one profile
+    /// each.
     pub(crate) fn book(&self, config: &WorldConfig, host: usize) -> Vec<BookRow> {
         let Boot::Books { rows } = config.boot else { return Vec::new() };
         let others = config.hosts.saturating_sub(1);
@@ -65,7 +66,7 @@ impl People {
             reached: None,
             heard_ms: 0,
         };
-        chosen.into_iter().map(row).collect()
+        chosen.into_iter().chain([host]).map(row).collect()
     }
 }
 

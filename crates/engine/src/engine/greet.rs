@@ -1,5 +1,7 @@
 //! Links come and go: hello, who stays when two nodes dialled each other, peer exchange.
 
+use std::sync::Arc;
+
 use wire::{Address, Frame, Goodbye, Hello, Reason, limits};
 
 use super::probe::Kind;
@@ -9,7 +11,7 @@ use crate::links::Greeting;
 use crate::membership::Near;
 use crate::outbox::When;
 use crate::reach::{Reach, reach, reach_of};
-use crate::{Connected, Direction, Effect, Event, LinkId, Now};
+use crate::{BookRow, Connected, Direction, Effect, Event, LinkId, Now};
 
 impl Engine {
     pub(super) fn connected(&mut self, connected: &Connected, now: Now) {
@@ -18,6 +20,7 @@ impl Engine {
             self.doors.answered_otherwise(address);
         }
         self.links.open(connected, now.time());
+        self.links_changed();
         if self.is_outcast(&connected.peer, now) {
             let why = "it broke the protocol a moment ago";
             return self.hang_up(
@@ -39,7 +42,11 @@ impl Engine {
     /// Waits until the number of our profile is on disk before anybody sees it (DISK-1).
     pub(super) fn secure_pen(&mut self) {
         let ticket = self.ticket();
-        self.outbox.batch().author = Some(self.author.clock());
+        let own = Arc::new(self.profile.signed.clone());
+        let batch = self.outbox.batch();
+        batch.author = Some(self.author.clock());
+        // For the next run, which says the same if nothing has changed (MEMBER-12).
+        batch.book.push(BookRow { node: self.me, profile: own, reached: None, heard_ms: 0 });
         // A wish for nothing is answered when everything before it is written.
         self.outbox.effect(When::OnDisk, Effect::Load(ticket, Vec::new(), 0));
         self.pen_ticket = Some(ticket);
@@ -122,6 +129,7 @@ impl Engine {
         let Hello { session, agent, profile, summary, ids_key, .. } = hello;
         self.links.greet(id, Greeting { session, agent, ids_key }, now.time());
         self.link_up(id);
+        self.links_changed();
         let ping_at = now.after(self.random.jitter(self.config.heartbeat_ms));
         let Some(link) = self.links.get_mut(id) else { return };
         // The hello was a report.
@@ -204,6 +212,7 @@ impl Engine {
     pub(super) fn link_gone(&mut self, id: LinkId, why: &str, wait_ms: u64, now: Now) {
         let Some((link, stood)) = self.links.close(id) else { return };
         self.link_down(id, now);
+        self.links_changed();
         if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
             self.fetching = None;
         }

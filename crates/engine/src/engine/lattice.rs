@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use wire::lattice::{Door, Envelope, Meaning};
-use wire::{Address, Bridged, Carried, Content, Message, Opened, Summary, TreeId, limits};
+use wire::{Address, Bridged, Carried, Content, Digest, Message, Opened, Summary, TreeId, limits};
 
 use super::Engine;
 use crate::doors::ip_of;
@@ -67,7 +67,8 @@ impl Engine {
             message_type: envelope.message_type.clone(),
             origin_peer: envelope.origin_peer.clone(),
         };
-        if self.doors.was_carried(&bridged, envelope.payload.as_bytes()) {
+        if self.doors.was_carried(&bridged, envelope.payload.as_bytes()) || self.is_recent(&bridged)
+        {
             self.counters.duplicates += 1;
             return DoorAnswer::Duplicate;
         }
@@ -89,6 +90,12 @@ impl Engine {
         if written.is_empty() { DoorAnswer::Busy } else { DoorAnswer::Accepted }
     }
 
+    /// Says whether a message names one that came by on links and was not posted from here.
+    fn is_recent(&self, bridged: &Bridged) -> bool {
+        let id = Digest::from_hex(&bridged.message_id);
+        id.is_some_and(|id| self.recents.get(self.recents.name(&id)).is_some())
+    }
+
     pub(super) fn door_found(&mut self, address: &Address, door: &Door, now: Now) {
         let asked = self.membership.is_asked(address);
         self.membership.dial_found_door(address);
@@ -108,6 +115,10 @@ impl Engine {
     pub(super) fn push_to_doors(&mut self, opened: &Opened, carried: &Carried, now: Now) {
         let Content::Message(message) = &opened.record.content else { return };
         if carried.ttl == 0 && opened.signed.author != self.me {
+            return;
+        }
+        // Nobody to post it to, and none who could bring it back is believed.
+        if self.doors.all().is_empty() && self.config.unsigned == Unsigned::Refuse {
             return;
         }
         let payload = String::from_utf8_lossy(&message.payload).into_owned();
@@ -159,7 +170,7 @@ impl Engine {
     fn own_envelope(&mut self, message_type: &str, payload: String, now: Now) -> Envelope {
         let nonce = self.random.number().to_be_bytes();
         let parts: [&[u8]; 3] = [self.me.as_bytes(), &nonce, payload.as_bytes()];
-        let message_id = wire::Digest::of("trellis-lattice-id-v1", &parts).to_string();
+        let message_id = Digest::of("trellis-lattice-id-v1", &parts).to_string();
         self.doors.is_first_hint(&message_id, now);
         Envelope {
             message_id,

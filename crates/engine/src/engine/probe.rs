@@ -20,11 +20,34 @@ pub(super) struct Probing {
     alarmed: Time,
     /// How patient we are, since the last tick: from one to eight times the usual.
     eighths: u64,
+    /// When the first link has waited long enough.
+    links_at: Option<Time>,
+    /// Whether something changed that these two depend on.
+    freshness: Freshness,
+}
+
+/// What is to be found anew about links, because one of them changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Freshness {
+    /// Nothing.
+    Fresh,
+    /// How patient we are; the rest was looked at.
+    Looked,
+    /// All of it.
+    Stale,
 }
 
 impl Probing {
     pub(super) fn new(first: Time, every_ms: u64) -> Self {
-        Self { at: first, wait_ms: every_ms, alarmed: Time(0), eighths: 8 }
+        let (alarmed, links_at) = (Time(0), None);
+        Self {
+            at: first,
+            wait_ms: every_ms,
+            alarmed,
+            eighths: 8,
+            links_at,
+            freshness: Freshness::Fresh,
+        }
     }
 }
 
@@ -40,6 +63,7 @@ impl Engine {
         self.outbox.send(id, &Frame::Pong(Pong { nonce: ping.nonce, report }));
         let Some(theirs) = ping.report else { return };
         let ping_at = now.after(self.random.jitter(self.config.heartbeat_ms));
+        self.links_changed();
         if let Some(link) = self.links.get_mut(id) {
             link.skew_ms = Some(difference(theirs.time_ms, now.unix_ms));
             // Both ends know now what a ping of ours would tell.
@@ -54,6 +78,7 @@ impl Engine {
         let Some((_, asked)) = link.probe.take_if(|(nonce, _)| *nonce == pong.nonce) else {
             return;
         };
+        self.probing.freshness = Freshness::Stale;
         let rtt_ms = now.mono_ms.saturating_sub(asked.0);
         link.late = false;
         link.measured(rtt_ms);
@@ -72,9 +97,12 @@ impl Engine {
     pub(super) fn heard(&mut self, id: LinkId, now: Now) {
         let Some(link) = self.links.get_mut(id) else { return };
         link.heard = now.time();
-        // It was there all the time: we were too impatient, or too slow ourselves.
-        link.late |= 0 < link.misses;
-        link.misses = 0;
+        if 0 < link.misses {
+            // It was there all the time: we were too impatient, or too slow ourselves.
+            link.late = true;
+            link.misses = 0;
+            self.links_changed();
+        }
     }
 
     /// Somebody did not bring what it announced: asks it at once.
@@ -100,12 +128,19 @@ impl Engine {
     }
 
     pub(super) fn probe(&mut self, now: Now) {
-        self.probing.eighths = self.eighths();
-        let patience = self.patience();
-        let due = self.links.all().filter(|(_, link)| patience.deadline(link) <= now.time());
-        let due: Vec<LinkId> = due.map(|(id, _)| id).collect();
-        for id in due {
-            self.judge(id, patience, now);
+        if self.probing.freshness != Freshness::Fresh {
+            self.probing.eighths = self.eighths();
+            self.links_changed();
+            self.look_through();
+            self.probing.freshness = Freshness::Fresh;
+        }
+        if self.probing.links_at.is_some_and(|at| at <= now.time()) {
+            let patience = self.patience();
+            let due = self.links.all().filter(|(_, link)| patience.deadline(link) <= now.time());
+            let due: Vec<LinkId> = due.map(|(id, _)| id).collect();
+            for id in due {
+                self.judge(id, patience, now);
+            }
         }
         if self.probing.at <= now.time() {
             self.probe_the_quietest(now);
@@ -113,14 +148,27 @@ impl Engine {
     }
 
     pub(super) fn probe_deadline(&self) -> Option<Time> {
-        let patience = self.patience();
-        let links = self.links.all().map(|(_, link)| patience.deadline(link)).min();
         let next = (0 < self.links.greeted_len()).then_some(self.probing.at);
-        links.into_iter().chain(next).min()
+        self.probing.links_at.into_iter().chain(next).min()
+    }
+
+    /// Notes that a link came, went, or waits for something else than before.
+    pub(super) fn links_changed(&mut self) {
+        self.probing.freshness = Freshness::Stale;
+    }
+
+    /// Looks through all links after a step that changed one; most change none.
+    pub(super) fn look_through(&mut self) {
+        if self.probing.freshness == Freshness::Stale {
+            self.probing.freshness = Freshness::Looked;
+            let patience = self.patience();
+            self.probing.links_at = self.links.all().map(|(_, it)| patience.deadline(it)).min();
+        }
     }
 
     /// One link has waited long enough: for a hello, for an answer, for the next report.
     fn judge(&mut self, id: LinkId, patience: Patience, now: Now) {
+        self.links_changed();
         let Some(link) = self.links.get_mut(id) else { return };
         let peer = link.peer;
         if link.greeting.is_none() {
@@ -179,6 +227,7 @@ impl Engine {
             Kind::Report => Some(Report { time_ms: now.unix_ms, summary: self.present(now) }),
         };
         let ping_at = report.map(|_| now.after(self.random.jitter(self.config.heartbeat_ms)));
+        self.links_changed();
         let Some(link) = self.links.get_mut(id) else { return };
         link.probe = Some((nonce, now.time()));
         link.ping_at = ping_at.unwrap_or(link.ping_at);

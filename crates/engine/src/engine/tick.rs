@@ -113,8 +113,10 @@ impl Engine {
         if self.dials_open() == 0 {
             return None;
         }
-        let nodes = if 0 < self.links_short() { self.membership.deadline() } else { None };
-        let nodes = nodes.map(|at| at.max(self.clocks.dial_at));
+        let round_at = self.clocks.dial_at;
+        let short = 0 < self.links_short();
+        let nodes = if short { self.membership.deadline(round_at) } else { None };
+        let nodes = nodes.map(|at| at.max(round_at));
         nodes.into_iter().chain(self.membership.bootstrap_deadline()).min()
     }
 

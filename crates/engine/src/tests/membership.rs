@@ -3,7 +3,7 @@
 use wire::{Address, Frame};
 
 use super::lab::*;
-use crate::{BookRow, Config, Connected, Direction, Input, LinkId, Snapshot};
+use crate::{BookRow, Config, Connected, Direction, Effect, Input, LinkId, Snapshot};
 
 fn address(port: u16) -> Address {
     format!("http://77.0.0.9:{port}").parse().unwrap()
@@ -147,4 +147,35 @@ fn news_of_a_node_travel_to_everybody() {
     let effects = lab.push(from, &news, 3);
     assert_eq!(pushed(&effects, to), vec![(id_of(&news), 2)]);
     assert!(pushed(&lab.push(from, &news, 3), to).is_empty());
+}
+
+/// The profile in the hello that a node says to a new link, and what it writes before.
+fn introduced(lab: &mut Lab) -> (wire::Signed, Vec<BookRow>) {
+    let link = lab.connect(&puppet(1), Direction::Inbound);
+    let written = lab.effects.iter().filter_map(|effect| match effect {
+        Effect::Persist(batch) => Some(batch.book.clone()),
+        _ => None,
+    });
+    let written = written.flatten().collect();
+    let hello = sent(&lab.effects, link).into_iter().find_map(|frame| match frame {
+        Frame::Hello(hello) => Some(hello.profile),
+        _ => None,
+    });
+    (hello.unwrap(), written)
+}
+
+#[test]
+fn a_restart_is_no_news_unless_something_changed() {
+    // MEMBER-12
+    let config = Config { public: vec![address(1)], ..config() };
+    let (first, written) = introduced(&mut Lab::with(config.clone()));
+    assert_eq!(written.len(), 1, "its own profile: {written:?}");
+    assert_eq!((written[0].node, &*written[0].profile), (me().id(), &first));
+    let kept = || Snapshot { book: written.clone(), ..Snapshot::default() };
+    let (again, nothing) = introduced(&mut Lab::waking(config.clone(), kept()));
+    assert_eq!((again, nothing), (first.clone(), Vec::new()));
+    let moved = Config { public: vec![address(2)], ..config };
+    let (other, written) = introduced(&mut Lab::waking(moved, kept()));
+    assert_ne!(other, first);
+    assert_eq!(*written[0].profile, other);
 }
