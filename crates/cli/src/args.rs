@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, demo, get, import, list, peers, publish, put, rm, root, sim, status, up,
-    verify, watch,
+    checkpoint, completions, config, demo, get, import, list, peers, publish, put, rm, root, sim,
+    status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -52,6 +52,8 @@ pub(crate) enum Verb {
     Root(root::Args),
     Verify(verify::Args),
     Import(import::Args),
+    #[command(subcommand)]
+    Checkpoint(checkpoint::Verb),
     #[command(subcommand)]
     Config(config::Verb),
     #[command(subcommand)]

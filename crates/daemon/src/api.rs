@@ -67,6 +67,8 @@ pub(crate) fn gate(token: &str, address: SocketAddr) -> Gate {
 /// Makes the router. Each path stands here and in [`document`]; a test compares them.
 pub(crate) fn router(context: Shared) -> Router {
     Router::new()
+        .route("/v1/checkpoints", get(routes::checkpoints::list))
+        .route("/v1/checkpoints/{name}", get(routes::checkpoints::read))
         .route("/v1/status", get(routes::status::status))
         .route("/v1/peers", get(routes::peers::list).post(routes::peers::add))
         .route("/v1/messages", post(routes::messages::publish))

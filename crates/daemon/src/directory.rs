@@ -4,10 +4,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use node::engine::checkpoint::Seat;
 use store::{DirLock, Holder, StoreError};
 use wire::Identity;
 
 use crate::api::types::RunFile;
+use crate::attesters;
 use crate::network::{COMMONS, Network};
 
 /// What a directory holds, taken by this process.
@@ -19,6 +21,8 @@ pub(crate) struct Home {
     pub(crate) fresh: bool,
     pub(crate) token: String,
     pub(crate) network: Network,
+    /// Set where an attester's key lies beside the node's.
+    pub(crate) seat: Option<Seat>,
 }
 
 /// Why a directory cannot be used. Files that were there are as they were.
@@ -82,7 +86,8 @@ impl Home {
         let network = network(path, network_file)?;
         let (identity, fresh) = identity(path)?;
         let token = token(path)?;
-        Ok(Self { lock, identity, fresh, token, network })
+        let seat = attesters::seat(path)?;
+        Ok(Self { lock, identity, fresh, token, network, seat })
     }
 }
 
@@ -120,7 +125,7 @@ pub(crate) fn write_run_file(path: &Path, run: &RunFile) -> Result<(), Directory
     fs::rename(&fresh, path.join(RUN_FILE)).map_err(|error| io(&fresh, &error))
 }
 
-fn make(path: &Path) -> Result<(), DirectoryError> {
+pub(crate) fn make(path: &Path) -> Result<(), DirectoryError> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(DirectoryError::Io {
@@ -205,7 +210,7 @@ fn token(path: &Path) -> Result<String, DirectoryError> {
 }
 
 /// Returns 32 bytes from the system; `path` is what they were for.
-fn random(path: &Path) -> Result<[u8; 32], DirectoryError> {
+pub(crate) fn random(path: &Path) -> Result<[u8; 32], DirectoryError> {
     let mut bytes = [0; 32];
     let failed = |error: getrandom::Error| DirectoryError::Io {
         path: path.to_owned(),
@@ -215,7 +220,7 @@ fn random(path: &Path) -> Result<[u8; 32], DirectoryError> {
     Ok(bytes)
 }
 
-fn read_optional(path: &Path) -> Result<Option<String>, DirectoryError> {
+pub(crate) fn read_optional(path: &Path) -> Result<Option<String>, DirectoryError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -224,7 +229,7 @@ fn read_optional(path: &Path) -> Result<Option<String>, DirectoryError> {
 }
 
 /// Reads a file that only its owner may be able to read.
-fn read_secret(path: &Path) -> Result<Option<String>, DirectoryError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Option<String>, DirectoryError> {
     let Some(text) = read_optional(path)? else { return Ok(None) };
     #[cfg(unix)]
     {
@@ -238,7 +243,12 @@ fn read_secret(path: &Path) -> Result<Option<String>, DirectoryError> {
 }
 
 /// Makes a file with its mode from the start, complete and on disk before it has its name.
-fn create(dir: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), DirectoryError> {
+pub(crate) fn create(
+    dir: &Path,
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+) -> Result<(), DirectoryError> {
     let fresh = path.with_extension("new");
     match fs::remove_file(&fresh) {
         Ok(()) => {}

@@ -4,6 +4,7 @@
 //! straight to the store. What is acknowledged is on disk.
 
 pub mod api;
+pub mod attesters;
 mod clock;
 mod commands;
 mod directory;

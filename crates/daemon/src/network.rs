@@ -1,7 +1,12 @@
 //! The network file: name and policy, and the id that is its hash.
 
+use std::sync::Arc;
+
+use node::engine::checkpoint::{Committee, Pace};
 use serde::Deserialize;
 use wire::{Digest, NetworkId, limits};
+
+use crate::attesters::{self, AttesterRow};
 
 /// The network of a node.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,6 +18,8 @@ pub(crate) struct Network {
     pub(crate) body_bytes_max: usize,
     /// Longest life of a message, milliseconds.
     pub(crate) message_life_ms_max: u64,
+    /// Who attests, and when; `None` where nobody does.
+    pub(crate) checkpoints: Option<(Pace, Arc<Committee>)>,
 }
 
 #[derive(Deserialize)]
@@ -21,6 +28,17 @@ struct File {
     name: String,
     body_bytes_max: Option<usize>,
     message_life_h_max: Option<u64>,
+    checkpoints: Option<Times>,
+    #[serde(default)]
+    attester: Vec<AttesterRow>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Times {
+    every_s: Option<u64>,
+    view_ms: Option<u64>,
+    settle_ms: Option<u64>,
 }
 
 impl Network {
@@ -41,9 +59,32 @@ impl Network {
         if !(1..=hours_max).contains(&hours) {
             return Err(format!("message_life_h_max must be 1 to {hours_max}"));
         }
+        let checkpoints = match (file.attester.is_empty(), file.checkpoints) {
+            (true, None) => None,
+            (true, Some(_)) => {
+                return Err("[checkpoints] needs at least one [[attester]]".to_owned());
+            }
+            (false, times) => {
+                let pace = pace(&times.unwrap_or_default())?;
+                Some((pace, Arc::new(attesters::committee(&file.attester)?)))
+            }
+        };
         let id = Digest::of("trellis-network-v1", &[text.as_bytes()]);
-        Ok(Self { id, name: file.name, body_bytes_max, message_life_ms_max: hours * HOUR_MS })
+        let message_life_ms_max = hours * HOUR_MS;
+        Ok(Self { id, name: file.name, body_bytes_max, message_life_ms_max, checkpoints })
     }
+}
+
+fn pace(times: &Times) -> Result<Pace, String> {
+    let number = |name: &str, value: Option<u64>, default, min, max| {
+        let value = value.unwrap_or(default);
+        let fits = (min..=max).contains(&value);
+        fits.then_some(value).ok_or(format!("checkpoints.{name} must be {min} to {max}"))
+    };
+    let view_ms = number("view_ms", times.view_ms, 10_000, 1_000, HOUR_MS)?;
+    let settle_ms = number("settle_ms", times.settle_ms, view_ms / 2, 500, view_ms)?;
+    let every_s = number("every_s", times.every_s, 300, 1, 7 * 86_400)?;
+    Ok(Pace { view_ms, settle_ms, every_ms: every_s * 1_000 })
 }
 
 /// The network of whoever names none.

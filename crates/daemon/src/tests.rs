@@ -1,6 +1,7 @@
 //! One real node: its settings, its directory, its API and what survives it.
 
 mod api;
+mod checkpoints;
 mod directory;
 mod disk;
 mod document;

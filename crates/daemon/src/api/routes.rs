@@ -1,5 +1,6 @@
 //! The routes, by noun.
 
+pub(super) mod checkpoints;
 pub(super) mod entries;
 pub(super) mod events;
 pub(crate) mod import;

@@ -1,5 +1,6 @@
 //! The shapes of docs/api.md, as they cross the API in both directions.
 
+mod checkpoints;
 mod entries;
 mod events;
 mod json;
@@ -10,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub use checkpoints::{
+    AttesterAnswer, CheckpointAnswer, CheckpointRow, Checkpoints, EvidenceAnswer,
+};
 pub use entries::{Entries, Entry, EntryAnswer, ImportLine, Written};
 pub use events::{
     BridgedOrigin, EVENT_KINDS, EntryEvent, Event, EventData, Gap, MessageEvent, PeerEvent,

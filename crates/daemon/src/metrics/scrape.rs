@@ -23,6 +23,8 @@ pub(crate) struct Sample {
     pub(crate) readers: usize,
     pub(crate) events_lost: u64,
     pub(crate) queues: Queues,
+    /// Height of the newest checkpoint, its entries, and broken words, where there are attesters.
+    pub(crate) checkpoints: Option<[u64; 3]>,
 }
 
 /// How much waits where.
@@ -46,6 +48,7 @@ impl Collector for Scrape {
         out.counters(&sample.status.counters)?;
         out.state(&sample.status)?;
         out.peers(&sample.peers)?;
+        out.checkpoints(sample.checkpoints)?;
         out.traffic(&sample.traffic)?;
         out.queues(sample.queues, u64::try_from(sample.status.pending).unwrap_or(u64::MAX))?;
         out.gauge("event_readers", "Readers of the event stream", sample.readers)?;
@@ -124,6 +127,13 @@ impl Out<'_> {
                 ("unreachable", count(PeerState::Unreachable)),
             ],
         )
+    }
+
+    fn checkpoints(&mut self, figures: Option<[u64; 3]>) -> fmt::Result {
+        let Some([height, entries, faults]) = figures else { return Ok(()) };
+        self.gauge_u64("checkpoint_height", "Height of the newest final checkpoint", height)?;
+        self.gauge_u64("checkpoint_entries", "Entries in it", entries)?;
+        self.gauge_u64("attester_faults", "Attesters that broke their word", faults)
     }
 
     fn traffic(&mut self, traffic: &Traffic) -> fmt::Result {

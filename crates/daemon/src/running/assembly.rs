@@ -164,6 +164,13 @@ fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> no
         Some(_) | None => {}
     }
     engine.message_life_ms_max = home.network.message_life_ms_max;
+    engine.checkpoints = home.network.checkpoints.clone().map(|(pace, committee)| {
+        if let Some(seat) = &home.seat {
+            let in_it = committee.number(&seat.key.public()).is_some();
+            tracing::info!(key = %seat.key.public(), in_first_committee = in_it, "attester");
+        }
+        node::engine::Checkpoints { pace, committee, seat: home.seat.clone() }
+    });
     node::Config { engine }
 }
 

@@ -47,6 +47,12 @@ pub(crate) async fn readyz(State(context): State<Shared>) -> Response {
 pub(crate) async fn metrics(State(context): State<Shared>) -> Result<Response, Problem> {
     let status = context.commands.status().await?;
     let peers = context.commands.peers().await?;
+    let minutes = context.commands.checkpoints().await?;
+    let checkpoints = minutes.map(|it| {
+        let newest = it.sealed.last().map(|it| (it.checkpoint.height, it.checkpoint.count));
+        let (height, entries) = newest.unwrap_or_default();
+        [height, entries, u64::try_from(it.evidence.len()).unwrap_or(u64::MAX)]
+    });
     let feed = context.commands.events();
     let sample = Sample {
         status,
@@ -56,6 +62,7 @@ pub(crate) async fn metrics(State(context): State<Shared>) -> Result<Response, P
         readers: feed.readers(),
         events_lost: feed.lost(),
         queues: context.condition.borrow().queues,
+        checkpoints,
     };
     let text = context.metrics.text(sample);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
