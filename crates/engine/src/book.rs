@@ -75,6 +75,10 @@ impl Book {
         match self.place(row.node()) {
             Ok(at) => self.rows.get_mut(at).map(|old| std::mem::replace(old, row)),
             Err(at) => {
+                if self.rows.len() == self.rows.capacity() {
+                    // A book grows slowly once it is known; twice the room would stay empty.
+                    self.rows.reserve_exact(self.rows.len() / 8 + 8);
+                }
                 self.rows.insert(at, row);
                 None
             }

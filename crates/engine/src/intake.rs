@@ -14,7 +14,8 @@ use crate::{Config, LinkId, Now, TicketId};
 
 #[derive(Debug)]
 pub(crate) struct Intake {
-    pending: BTreeMap<RecordId, Pending>,
+    /// In boxes: the map keeps a node of eleven places when it is empty, nine kilobytes without them.
+    pending: BTreeMap<RecordId, Box<Pending>>,
     pending_max: usize,
     body_bytes_max: usize,
 }
@@ -148,7 +149,7 @@ impl Intake {
         let id = opened.id;
         let sources = vec![source];
         let pending = Pending { opened, place, ttl, hops, spread, sources, rivals: Vec::new() };
-        self.pending.insert(id, pending);
+        self.pending.insert(id, Box::new(pending));
         true
     }
 
@@ -159,7 +160,7 @@ impl Intake {
 
     /// Takes out a record whose signature was checked.
     pub(crate) fn take(&mut self, id: &RecordId) -> Option<Pending> {
-        self.pending.remove(id)
+        self.pending.remove(id).map(|pending| *pending)
     }
 }
 
