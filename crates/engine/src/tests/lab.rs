@@ -107,6 +107,9 @@ impl Lab {
                         let records = load(&self.kept, ids, *bytes_max);
                         queue.push(Input::Loaded(*ticket, records));
                     }
+                    Effect::Work(ticket, work) => {
+                        queue.push(Input::Worked(*ticket, work.run()));
+                    }
                     Effect::Persist(batch) => self.keep(batch),
                     Effect::Send(link, _, bytes) if self.answers => {
                         queue.extend(pong(*link, bytes));
