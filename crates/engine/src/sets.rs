@@ -66,9 +66,10 @@ impl Sets {
             views: VecDeque::new(),
             entered_ms: 0,
         };
-        for item in kept {
-            let leaf = Leaf { key: item.key, value: item.id, stamp: item.created.0 };
-            sets.map_mut(item.set).insert(leaf);
+        for set in [Set::State, Set::Messages] {
+            let leaf = |item: &Kept| Leaf { key: item.key, value: item.id, stamp: item.created.0 };
+            let leaves = kept.iter().filter(|item| item.set == set).map(leaf).collect();
+            *sets.map_mut(set) = Map::of(leaves);
         }
         sets
     }

@@ -35,13 +35,29 @@ impl Map {
         Self { root, shelf: Shelf::of(source), changes: 0 }
     }
 
+    /// Makes a map of many leaves at once; of several with one key the last counts.
+    pub fn of(mut leaves: Vec<Leaf>) -> Self {
+        // Stable: the order among equals stays.
+        leaves.sort_by_key(|leaf| leaf.key);
+        let mut items: Vec<Item> = Vec::with_capacity(leaves.len());
+        for leaf in leaves {
+            if items.last().is_some_and(|last| last.leaf.key == leaf.key) {
+                items.pop();
+            }
+            items.push(Item::new(leaf));
+        }
+        let changes = items.len() as u64;
+        let root = (!items.is_empty()).then(|| Tree::of(&items, changes));
+        Self { root, shelf: Shelf::default(), changes }
+    }
+
     /// Puts a leaf in its place and returns the one that stood there.
     pub fn insert(&mut self, leaf: Leaf) -> Option<Leaf> {
         self.changes += 1;
         if let Some(root) = &mut self.root {
             return root.insert(leaf, self.changes, &self.shelf);
         }
-        self.root = Some(Tree::of(vec![Item::new(leaf)], self.changes));
+        self.root = Some(Tree::of(&[Item::new(leaf)], self.changes));
         None
     }
 

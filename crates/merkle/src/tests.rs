@@ -184,6 +184,21 @@ proptest! {
 }
 
 #[test]
+fn many_at_once_are_the_same_as_one_by_one() {
+    let mut leaves: Vec<Leaf> = (0..500_u32).map(|n| leaf(key(&n.to_be_bytes()), 1)).collect();
+    let again: Vec<Leaf> = leaves.iter().step_by(7).map(|it| leaf(it.key, 2)).collect();
+    leaves.extend(again);
+    let mut map = Map::default();
+    leaves.iter().for_each(|leaf| {
+        map.insert(*leaf);
+    });
+    let at_once = Map::of(leaves);
+    assert_eq!((at_once.root(), at_once.len()), (map.root(), map.len()));
+    assert_eq!(at_once.here(), map.here());
+    assert!(Map::of(Vec::new()).is_empty());
+}
+
+#[test]
 fn another_value_is_another_root() {
     let mut map = Map::default();
     assert_eq!(map.root(), Digest::default());

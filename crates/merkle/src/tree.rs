@@ -32,13 +32,12 @@ pub(crate) struct Branch {
 
 impl Tree {
     /// Builds the tree of items in order, at least one.
-    pub(crate) fn of(items: Vec<Item>, changed: u64) -> Self {
-        match halves(&items).filter(|_| BUCKET_MAX < items.len()) {
-            None => Self::Bucket(Arc::new(Bucket::new(items, changed))),
+    pub(crate) fn of(items: &[Item], changed: u64) -> Self {
+        match halves(items).filter(|_| BUCKET_MAX < items.len()) {
+            None => Self::Bucket(Arc::new(Bucket::new(items.to_vec(), changed))),
             Some((at, middle)) => {
-                let right = Self::of(items[middle..].to_vec(), changed);
-                let left = Self::of(items[..middle].to_vec(), changed);
-                Self::branch(at, [left, right])
+                let (left, right) = items.split_at(middle);
+                Self::branch(at, [Self::of(left, changed), Self::of(right, changed)])
             }
         }
     }
@@ -140,7 +139,7 @@ impl Tree {
                 });
                 if BUCKET_MAX < bucket.count as usize {
                     let items = bucket.change(None, put.changed, std::mem::take);
-                    *self = Self::of(items, put.changed);
+                    *self = Self::of(&items, put.changed);
                 }
                 replaced
             }
@@ -163,7 +162,7 @@ impl Tree {
                 if tree.count() as usize <= BUCKET_MAX {
                     let mut items = Vec::new();
                     tree.gather(shelf, &mut items);
-                    return Some(Self::of(items, changed)).filter(|_| shelf.lost().is_none());
+                    return Some(Self::of(&items, changed)).filter(|_| shelf.lost().is_none());
                 }
                 Some(tree)
             }
@@ -171,7 +170,7 @@ impl Tree {
             Self::Bucket(bucket) => {
                 let mut items = bucket.items(shelf);
                 items.retain(|item| !prefix.covers(&item.leaf.key));
-                (!items.is_empty()).then(|| Self::of(items, changed))
+                (!items.is_empty()).then(|| Self::of(&items, changed))
             }
         }
     }

@@ -1,10 +1,13 @@
-//! The store as one redb file.
+//! The store as one redb file: a log of records, and tables that follow it.
 //!
 //! Every transaction is durable when it returns and leaves the allocator's state behind, so that
-//! opening after a crash takes no time. Invariant: a record's bytes, its place in a set and its
-//! name are written and removed together.
+//! opening after a crash takes no time. Invariant: a record's row of the log, its place in a set, its
+//! id and its name, in the tables or in the layers over them, come and go together.
 
 mod file;
+mod layer;
+mod ledger;
+mod older;
 mod tables;
 mod view;
 
@@ -12,12 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use node::engine::{Batch, Snapshot};
-use redb::ReadTransaction;
 use wire::{NetworkId, NodeId, RecordId, Signed};
 
 use crate::{Cursor, Found, Named, Query, Read, Store, StoreError, until_full};
+pub use file::StoreConfig;
 pub(crate) use file::StoreFile;
-use tables::Tables;
 pub use tables::Verified;
 use view::View;
 
@@ -30,7 +32,16 @@ pub struct DiskStore {
 impl DiskStore {
     /// Opens the store of a directory, or makes it. Take the [`crate::DirLock`] first.
     pub fn open(dir: &Path, network: NetworkId) -> Result<Self, StoreError> {
-        Ok(Self { file: Arc::new(StoreFile::open(dir, network)?) })
+        Self::open_with(dir, network, StoreConfig::default())
+    }
+
+    /// The same, with as much memory as told.
+    pub fn open_with(
+        dir: &Path,
+        network: NetworkId,
+        config: StoreConfig,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { file: Arc::new(StoreFile::open(dir, network, config)?) })
     }
 
     #[cfg(test)]
@@ -41,28 +52,24 @@ impl DiskStore {
     /// Reads everything and checks that it fits together: page checksums, record ids, indexes.
     pub fn verify(&self) -> Result<Verified, StoreError> {
         self.file.check_pages()?;
-        self.file.read(|txn| View::open(txn)?.verify())
+        self.file.read(View::verify)
     }
 }
 
 impl Store for DiskStore {
     fn load(&self) -> Result<Snapshot, StoreError> {
-        self.file.read(|txn| View::open(txn)?.load())
+        self.file.read(View::load)
     }
 
     fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
         if batches.iter().all(|batch| *batch == Batch::default()) {
             return Ok(());
         }
-        self.file.write(|txn| {
-            let mut tables = Tables::open(txn)?;
-            batches.iter().try_for_each(|batch| tables.apply(batch))
-        })
+        self.file.apply(batches)
     }
 
     fn records(&self, ids: &[RecordId], bytes_max: usize) -> Result<Vec<Signed>, StoreError> {
-        self.file.read(|txn| {
-            let view = View::open(txn)?;
+        self.file.read(|view| {
             let mut wanted = until_full(bytes_max);
             let found = ids.iter().filter_map(|id| view.record(id).transpose());
             found.take_while(|it| it.as_ref().map_or(true, &mut wanted)).collect()
@@ -81,32 +88,32 @@ impl Read for StoreFile {
         name: &str,
         author: Option<NodeId>,
     ) -> Result<Option<Named>, StoreError> {
-        self.read(|txn| View::open(txn)?.entry(collection, name, author))
+        self.read(|view| view.entry(collection, name, author))
     }
 
     fn list(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>), StoreError> {
-        self.read(|txn| View::open(txn)?.list(query))
+        self.read(|view| view.list(query))
     }
 
     fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError> {
-        self.read(|txn| View::open(txn)?.record(id))
+        self.read(|view| view.record(id))
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
-        Ok(Arc::new(Frozen { txn: Arc::new(self.begin_read()?), path: self.path().to_owned() }))
+        Ok(Arc::new(Frozen { view: self.view()?, path: self.path().to_owned() }))
     }
 }
 
 /// One committed state, held.
 struct Frozen {
-    txn: Arc<ReadTransaction>,
+    view: Arc<View>,
     path: PathBuf,
 }
 
 impl Frozen {
-    fn read<T>(&self, f: impl FnOnce(View) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+    fn read<T>(&self, f: impl FnOnce(&View) -> Result<T, redb::Error>) -> Result<T, StoreError> {
         let fault = |error| StoreError::database(&self.path, error);
-        View::open(&self.txn).and_then(f).map_err(fault)
+        f(&self.view).map_err(fault)
     }
 }
 
@@ -129,6 +136,6 @@ impl Read for Frozen {
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
-        Ok(Arc::new(Self { txn: Arc::clone(&self.txn), path: self.path.clone() }))
+        Ok(Arc::new(Self { view: Arc::clone(&self.view), path: self.path.clone() }))
     }
 }

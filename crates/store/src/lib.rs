@@ -11,7 +11,7 @@ mod memory;
 mod read;
 mod rows;
 
-pub use disk::{DiskStore, Verified};
+pub use disk::{DiskStore, StoreConfig, Verified};
 pub use error::StoreError;
 pub use lock::{DirLock, Holder};
 pub use memory::MemoryStore;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use node::engine::checkpoint::Row;
-use node::engine::{self, AuthorClock, Batch, BookRow, Keep, Label, Snapshot};
-use wire::{Digest, NodeId, RecordId, Set, Signed};
+use node::engine::{self, AuthorClock, Batch, BookRow, Keep, Kept, Label, Snapshot};
+use wire::{Digest, Hlc, NodeId, RecordId, Set, Signed};
 
-use crate::rows::{ItemRow, NameKey, NameRow};
+use crate::rows::NameKey;
 use crate::{Cursor, Found, Named, Query, Read, Store, StoreError, until_full};
 
 /// What a disk would hold, in memory. A clone is a copy of that disk and goes its own way.
@@ -28,6 +28,21 @@ struct Contents {
     book: BTreeMap<NodeId, BookRow>,
     author: AuthorClock,
     council: BTreeMap<Row, Vec<u8>>,
+}
+
+#[derive(Clone, Debug)]
+struct ItemRow {
+    id: RecordId,
+    created: Hlc,
+    expires_ms: u64,
+    name: Option<NameKey>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct NameRow {
+    id: RecordId,
+    created: Hlc,
+    deleted: bool,
 }
 
 impl MemoryStore {
@@ -52,7 +67,7 @@ impl Store for MemoryStore {
     fn load(&self) -> Result<Snapshot, StoreError> {
         let contents = self.shared.contents();
         Ok(Snapshot {
-            items: contents.items.iter().map(|(place, row)| row.kept(*place)).collect(),
+            items: contents.items.iter().map(kept).collect(),
             book: contents.book.values().cloned().collect(),
             author: contents.author,
             council: contents.council.clone().into_iter().collect(),
@@ -153,7 +168,8 @@ impl Contents {
             self.remove(&engine::Drop { set: keep.set, key: keep.key, id });
         }
         self.records.insert(keep.id, keep.signed.clone());
-        self.items.insert(place, ItemRow::of(keep));
+        let Keep { id, created, expires_ms, .. } = *keep;
+        self.items.insert(place, ItemRow { id, created, expires_ms, name: NameKey::of(keep) });
         if let (Some(name), Some(label)) = (NameKey::of(keep), &keep.label) {
             let (id, created, deleted) = (keep.id, keep.created, label.deleted);
             self.names.insert(name, NameRow { id, created, deleted });
@@ -195,7 +211,7 @@ impl Contents {
             .filter(|(key, _)| key.collection == collection && key.name == name)
             .collect();
         let mine = all.iter().filter(|(key, _)| author.is_none_or(|it| it == key.author));
-        let newest = mine.max_by_key(|(_, row)| row.age());
+        let newest = mine.max_by_key(|(_, row)| (row.created, row.id));
         let found = newest.and_then(|(key, row)| self.found(key, row));
         Ok(found.map(|found| Named { found, others: all.len() - 1 }))
     }
@@ -213,4 +229,9 @@ impl Contents {
     fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError> {
         Ok(self.records.get(id).cloned())
     }
+}
+
+fn kept(((set, key), row): (&(Set, Digest), &ItemRow)) -> Kept {
+    let ItemRow { id, created, expires_ms, .. } = *row;
+    Kept { set: *set, key: *key, id, created, expires_ms }
 }

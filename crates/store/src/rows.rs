@@ -17,21 +17,50 @@ pub(crate) struct NameKey {
 /// What stands under a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct NameRow {
-    pub(crate) id: RecordId,
-    pub(crate) created: Hlc,
+    /// The record's row of the log.
+    pub(crate) seq: u64,
     pub(crate) deleted: bool,
 }
 
 /// What stands at a place of a set.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ItemRow {
     pub(crate) id: RecordId,
     pub(crate) created: Hlc,
     pub(crate) expires_ms: u64,
-    pub(crate) name: Option<NameKey>,
+    /// The record's row of the log.
+    pub(crate) seq: u64,
+}
+
+/// A row of the log: a record and its place, or a place whose record went.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LogRow {
+    pub(crate) key: ItemKey,
+    pub(crate) id: RecordId,
+    pub(crate) created: Hlc,
+    pub(crate) expires_ms: u64,
+    pub(crate) kind: LogKind,
+    /// What stood there before, and its row of the log.
+    pub(crate) replaced: Option<(RecordId, u64)>,
+    /// [`NameKey::encode`], or nothing: the name that means this record now, or no longer means one.
+    pub(crate) name: Vec<u8>,
+    /// The signed record; nothing where it went.
+    pub(crate) signed: Vec<u8>,
+}
+
+/// What a row of the log says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LogKind {
+    /// A record stands there.
+    Live,
+    /// A record stands there that says that its author deleted the entry.
+    Deleted,
+    /// Nothing stands there any more.
+    Gone,
 }
 
 pub(crate) type ItemKey = [u8; 33];
+pub(crate) type IdKey = [u8; 16];
 
 impl NameKey {
     pub(crate) fn of(keep: &Keep) -> Option<Self> {
@@ -62,49 +91,127 @@ impl NameKey {
 }
 
 impl NameRow {
-    /// What makes one record newer than another.
-    pub(crate) fn age(&self) -> (Hlc, RecordId) {
-        (self.created, self.id)
-    }
-
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        [&self.id.0[..], &self.created.0.to_be_bytes(), &[u8::from(self.deleted)]].concat()
+    pub(crate) fn encode(&self) -> [u8; 9] {
+        let mut bytes = [u8::from(self.deleted); 9];
+        bytes[..8].copy_from_slice(&self.seq.to_be_bytes());
+        bytes
     }
 
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        let id = Digest(*take(&mut bytes)?);
-        let created = Hlc(u64::from_be_bytes(*take(&mut bytes)?));
-        let deleted = match bytes {
-            [0] => false,
-            [1] => true,
-            _ => return None,
-        };
-        Some(Self { id, created, deleted })
+        let seq = u64::from_be_bytes(*take(&mut bytes)?);
+        Some(Self { seq, deleted: flag(bytes)? })
     }
 }
 
 impl ItemRow {
-    pub(crate) fn of(keep: &Keep) -> Self {
-        let Keep { id, created, expires_ms, .. } = *keep;
-        Self { id, created, expires_ms, name: NameKey::of(keep) }
-    }
-
+    /// What never expires, as entries do, needs eight bytes less.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let numbers = [self.created.0.to_be_bytes(), self.expires_ms.to_be_bytes()].concat();
-        let name = self.name.as_ref().map(NameKey::encode).unwrap_or_default();
-        [&self.id.0[..], &numbers, &name].concat()
+        let mut bytes = Vec::with_capacity(56);
+        bytes.extend(self.id.0);
+        bytes.extend(self.created.0.to_be_bytes());
+        bytes.extend(self.seq.to_be_bytes());
+        if self.expires_ms != 0 {
+            bytes.extend(self.expires_ms.to_be_bytes());
+        }
+        bytes
     }
 
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let id = Digest(*take(&mut bytes)?);
         let created = Hlc(u64::from_be_bytes(*take(&mut bytes)?));
-        let expires_ms = u64::from_be_bytes(*take(&mut bytes)?);
-        let name = if bytes.is_empty() { None } else { Some(NameKey::decode(bytes)?) };
-        Some(Self { id, created, expires_ms, name })
+        let seq = u64::from_be_bytes(*take(&mut bytes)?);
+        let expires_ms =
+            if bytes.is_empty() { 0 } else { u64::from_be_bytes(bytes.try_into().ok()?) };
+        Some(Self { id, created, expires_ms, seq })
     }
 
     pub(crate) fn kept(&self, (set, key): (Set, Digest)) -> Kept {
         Kept { set, key, id: self.id, created: self.created, expires_ms: self.expires_ms }
+    }
+}
+
+impl LogRow {
+    pub(crate) fn of(keep: &Keep) -> Self {
+        let Keep { id, created, expires_ms, .. } = *keep;
+        let deleted = keep.label.as_ref().is_some_and(|label| label.deleted);
+        Self {
+            key: item_key(keep.set, keep.key),
+            id,
+            created,
+            expires_ms,
+            kind: if deleted { LogKind::Deleted } else { LogKind::Live },
+            replaced: None,
+            name: NameKey::of(keep).map(|it| it.encode()).unwrap_or_default(),
+            signed: keep.signed.encode(),
+        }
+    }
+
+    pub(crate) fn signed(&self) -> Option<Signed> {
+        Signed::decode(&self.signed).ok()
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(124 + self.name.len() + self.signed.len());
+        let kind = match self.kind {
+            LogKind::Live => 0,
+            LogKind::Deleted => 1,
+            LogKind::Gone => 2,
+        };
+        bytes.push(if self.replaced.is_some() { kind | REPLACED } else { kind });
+        bytes.extend(self.key);
+        bytes.extend(self.id.0);
+        bytes.extend(self.created.0.to_be_bytes());
+        bytes.extend(self.expires_ms.to_be_bytes());
+        if let Some((id, seq)) = self.replaced {
+            bytes.extend(id.0);
+            bytes.extend(seq.to_be_bytes());
+        }
+        // Two labels and a key: 1,186 bytes at most.
+        bytes.extend(u16::try_from(self.name.len()).unwrap_or(0).to_be_bytes());
+        bytes.extend(&self.name);
+        bytes.extend(&self.signed);
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (row, signed) = Self::decode_head(bytes)?;
+        Some(Self { signed: signed.to_vec(), ..row })
+    }
+
+    /// Reads everything but the signed record, which is the rest.
+    pub(crate) fn decode_head(mut bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let [flags] = *take::<1>(&mut bytes)?;
+        let kind = match flags & !REPLACED {
+            0 => LogKind::Live,
+            1 => LogKind::Deleted,
+            2 => LogKind::Gone,
+            _ => return None,
+        };
+        let key = *take(&mut bytes)?;
+        let id = Digest(*take(&mut bytes)?);
+        let created = Hlc(u64::from_be_bytes(*take(&mut bytes)?));
+        let expires_ms = u64::from_be_bytes(*take(&mut bytes)?);
+        let replaced = if flags & REPLACED == 0 {
+            None
+        } else {
+            let id = Digest(*take(&mut bytes)?);
+            Some((id, u64::from_be_bytes(*take(&mut bytes)?)))
+        };
+        let length = u16::from_be_bytes(*take(&mut bytes)?);
+        let (name, signed) = bytes.split_at_checked(length.into())?;
+        let (name, unread) = (name.to_vec(), Vec::new());
+        Some((Self { key, id, created, expires_ms, kind, replaced, name, signed: unread }, signed))
+    }
+}
+
+/// Marks a row that says what stood there before.
+const REPLACED: u8 = 0x80;
+
+fn flag(bytes: &[u8]) -> Option<bool> {
+    match bytes {
+        [0] => Some(false),
+        [1] => Some(true),
+        _ => None,
     }
 }
 

@@ -1,24 +1,54 @@
 //! The file behind the tables: made whole or not at all, checked before it is touched, and opened
 //! again after a fault of the disk, because redb refuses everything after one.
+//!
+//! A commit appends to the log and merges some rows of an older stretch of it into the tables; the
+//! rest waits in memory and is read again from the log after a start.
 
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use redb::{
-    Builder, Database, Durability, ReadTransaction, ReadableDatabase, TableError, WriteTransaction,
-};
+use node::engine::Batch;
+use redb::{Builder, Database, Durability, ReadableDatabase, TableError, WriteTransaction};
 use wire::NetworkId;
 
-use super::tables::{META, META_FORMAT, META_NETWORK, Tables};
+use super::layer::Layer;
+use super::older;
+use super::tables::{META, META_FORMAT, META_NETWORK, Merged, Progress, Tables};
+use super::view::{ReadTables, View};
 use crate::StoreError;
 
 pub(crate) struct StoreFile {
     path: PathBuf,
     open: Box<Opener>,
     /// `None` only after a fault, until the file could be opened again.
-    database: RwLock<Option<Database>>,
+    opened: RwLock<Option<Opened>>,
+    layer_rows_max: usize,
+}
+
+struct Opened {
+    database: Database,
+    /// The last commit.
+    view: Arc<View>,
+    progress: Progress,
+    /// The next row of the log.
+    next: u64,
+}
+
+/// How much memory a store may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StoreConfig {
+    /// Bytes of pages kept in memory.
+    pub cache_bytes: usize,
+    /// Rows, about 300 bytes each, that wait in memory until they are merged; twice as many for a while.
+    pub layer_rows_max: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { cache_bytes: 64 * 1024 * 1024, layer_rows_max: 131_072 }
+    }
 }
 
 type Opener = dyn Fn() -> Result<Database, redb::Error> + Send + Sync;
@@ -30,7 +60,11 @@ impl fmt::Debug for StoreFile {
 }
 
 impl StoreFile {
-    pub(crate) fn open(dir: &Path, network: NetworkId) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        dir: &Path,
+        network: NetworkId,
+        config: StoreConfig,
+    ) -> Result<Self, StoreError> {
         fs::create_dir_all(dir).map_err(|error| StoreError::io(dir, error))?;
         let path = dir.join(FILE);
         if !path.try_exists().map_err(|error| StoreError::io(&path, error))? {
@@ -38,34 +72,37 @@ impl StoreFile {
         }
         check_unopened(&path, network)?;
         let file = path.clone();
-        Self::with(path, network, move || Ok(builder().open(&file)?))
+        let open = move || Ok(builder(config.cache_bytes).open(&file)?);
+        Self::with(path, network, config.layer_rows_max, open)
     }
 
     /// Opens whatever `open` opens; `path` is for messages.
     pub(crate) fn with(
         path: PathBuf,
         network: NetworkId,
+        layer_rows_max: usize,
         open: impl Fn() -> Result<Database, redb::Error> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        let database = caught(&open).map_err(|error| StoreError::database(&path, error))?;
+        let fault = |error| StoreError::database(&path, error);
+        let database = caught(&open).map_err(fault)?;
         adopt(&path, &database, network)?;
-        Ok(Self { path, open: Box::new(open), database: RwLock::new(Some(database)) })
+        let opened = caught(|| Opened::new(database)).map_err(fault)?;
+        let opened = RwLock::new(Some(opened));
+        Ok(Self { path, open: Box::new(open), opened, layer_rows_max })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Runs `f` on one committed state.
+    /// Runs `f` on the last commit.
     pub(crate) fn read<T>(
         &self,
-        f: impl Fn(&ReadTransaction) -> Result<T, redb::Error>,
+        f: impl Fn(&View) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         let once = || {
-            let guard = self.opened()?;
-            let database = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
-            let txn = database.begin_read()?;
-            caught(|| f(&txn))
+            let view = self.current()?;
+            caught(|| f(&view))
         };
         let result = match once() {
             // A writer's fault has closed the file under us, or is about to.
@@ -77,27 +114,32 @@ impl StoreFile {
         result.map_err(|error| StoreError::database(&self.path, error))
     }
 
-    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
-        let begin = || {
-            let guard = self.opened()?;
-            let database = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
-            Ok(database.begin_read()?)
-        };
-        begin().map_err(|error: redb::Error| StoreError::database(&self.path, error))
+    /// Returns the last commit, to be held.
+    pub(crate) fn view(&self) -> Result<Arc<View>, StoreError> {
+        self.current().map_err(|error| StoreError::database(&self.path, error))
     }
 
-    /// Runs `f` in a transaction that is on disk when this returns. After any error the file is
+    fn current(&self) -> Result<Arc<View>, redb::Error> {
+        let guard = self.opened()?;
+        let opened = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
+        Ok(Arc::clone(&opened.view))
+    }
+
+    /// Writes batches in a transaction that is on disk when this returns. After any error the file is
     /// opened afresh, so that what was committed before can be read and written on.
-    pub(crate) fn write(
-        &self,
-        f: impl Fn(&WriteTransaction) -> Result<(), redb::Error>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn apply(&self, batches: &[Batch]) -> Result<(), StoreError> {
         let once = || {
-            let guard = self.opened()?;
-            let database = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
-            caught(|| write(database, &f))
+            let commit = {
+                let guard = self.opened()?;
+                let opened = guard.as_ref().ok_or(redb::Error::DatabaseClosed)?;
+                caught(|| opened.commit(batches, self.layer_rows_max))?
+            };
+            let mut guard = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+            let opened = guard.take().ok_or(redb::Error::DatabaseClosed)?;
+            *guard = Some(caught(|| opened.publish(commit))?);
+            Ok(())
         };
-        let result = once();
+        let result: Result<(), redb::Error> = once();
         if let Err(error) = &result {
             tracing::debug!(path = %self.path.display(), %error, "opening the store again");
             // If this fails too, the next call tries again and says why it cannot.
@@ -109,38 +151,130 @@ impl StoreFile {
     /// Checks every page against its checksum.
     pub(crate) fn check_pages(&self) -> Result<(), StoreError> {
         drop(self.opened().map_err(|error| StoreError::database(&self.path, error))?);
-        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = guard.as_mut() else { return Ok(()) };
+        let mut guard = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(Opened { mut database, view, .. }) = guard.take() else { return Ok(()) };
+        // Nobody may be reading meanwhile; who still holds a view hears that the file is closed.
+        drop(view);
         let sound = caught(|| Ok(database.check_integrity()?));
         let corrupt = |detail: &str| redb::Error::Corrupted(detail.to_owned());
-        match sound.and_then(|sound| if sound { Ok(()) } else { Err(corrupt("a page is torn")) }) {
-            Ok(()) => Ok(()),
+        let sound =
+            sound.and_then(|sound| if sound { Ok(()) } else { Err(corrupt("a page is torn")) });
+        let again = sound.and_then(|()| caught(|| Opened::new(database)));
+        match again {
+            Ok(opened) => {
+                *guard = Some(opened);
+                Ok(())
+            }
             Err(error) => Err(StoreError::database(&self.path, error)),
         }
     }
 
-    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, redb::Error> {
-        let guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
+    fn opened(&self) -> Result<RwLockReadGuard<'_, Option<Opened>>, redb::Error> {
+        let guard = self.opened.read().unwrap_or_else(PoisonError::into_inner);
         if guard.is_some() {
             return Ok(guard);
         }
         drop(guard);
         self.reopen()?;
-        Ok(self.database.read().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.opened.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn reopen(&self) -> Result<(), redb::Error> {
-        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         // First: two openings of one file exclude each other.
         *guard = None;
-        *guard = Some(caught(&self.open)?);
+        *guard = Some(caught(|| Opened::new((self.open)()?))?);
         Ok(())
+    }
+}
+
+/// What a commit leads to, once it is on disk.
+struct Commit {
+    changes: Layer,
+    progress: Progress,
+    next: u64,
+    turn: Turn,
+}
+
+/// What becomes of the two layers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Turn {
+    /// Both stay.
+    Stay,
+    /// The older one is merged: it goes.
+    Merged,
+    /// The newer one is full: it becomes the older, and is merged from now on.
+    Freeze,
+}
+
+impl Opened {
+    /// Reads again what is in the log and not in the tables.
+    fn new(database: Database) -> Result<Self, redb::Error> {
+        let tables = ReadTables::open(&database.begin_read()?)?;
+        let progress = tables.progress()?;
+        let Progress { frozen_from, fresh_from, .. } = progress;
+        let frozen = tables.replay(frozen_from..fresh_from)?;
+        let fresh = tables.replay(fresh_from..u64::MAX)?;
+        let next = tables.next()?.max(fresh_from);
+        let view = View { fresh: Arc::new(fresh), frozen: Arc::new(frozen), tables };
+        Ok(Self { database, view: Arc::new(view), progress, next })
+    }
+
+    fn commit(&self, batches: &[Batch], layer_rows_max: usize) -> Result<Commit, redb::Error> {
+        let (fresh, frozen) = (&self.view.fresh, &self.view.frozen);
+        let mut commit = None;
+        write(&self.database, |txn| {
+            let mut tables = Tables::open(txn)?;
+            let (changes, next) = tables.apply(batches, [fresh, frozen], self.next)?;
+            let mut progress = self.progress.clone();
+            let mut turn = Turn::Stay;
+            if !frozen.is_empty() {
+                let rows = MERGE_ROWS_MIN.max(changes.rows() * MERGE_ROWS_EACH);
+                match tables.merge(frozen, &progress.merged, rows)? {
+                    Some(merged) => progress.merged = merged,
+                    None => {
+                        turn = Turn::Merged;
+                        progress.frozen_from = progress.fresh_from;
+                        progress.merged = Merged::Nothing;
+                    }
+                }
+            } else if layer_rows_max <= fresh.rows() + changes.rows() {
+                turn = Turn::Freeze;
+                progress.fresh_from = next;
+            }
+            if progress != self.progress {
+                tables.set_progress(&progress)?;
+            }
+            commit = Some(Commit { changes, progress, next, turn });
+            Ok(())
+        })?;
+        commit.ok_or(redb::Error::TransactionInProgress)
+    }
+
+    /// Lets readers see what is on disk now.
+    fn publish(self, commit: Commit) -> Result<Self, redb::Error> {
+        let Self { database, view, .. } = self;
+        let Commit { changes, progress, next, turn } = commit;
+        let (mut fresh, mut frozen) = match Arc::try_unwrap(view) {
+            Ok(View { fresh, frozen, .. }) => (fresh, frozen),
+            // Somebody holds the state before: it keeps its layer, and we take a copy.
+            Err(view) => (Arc::clone(&view.fresh), Arc::clone(&view.frozen)),
+        };
+        Arc::make_mut(&mut fresh).cover(changes);
+        match turn {
+            Turn::Stay => {}
+            Turn::Merged => frozen = Arc::default(),
+            Turn::Freeze => frozen = std::mem::take(&mut fresh),
+        }
+        let tables = ReadTables::open(&database.begin_read()?)?;
+        let view = Arc::new(View { fresh, frozen, tables });
+        Ok(Self { database, view, progress, next })
     }
 }
 
 fn write(
     database: &Database,
-    f: impl Fn(&WriteTransaction) -> Result<(), redb::Error>,
+    f: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
 ) -> Result<(), redb::Error> {
     let mut txn = database.begin_write()?;
     txn.set_durability(Durability::Immediate)?;
@@ -163,7 +297,7 @@ fn create(dir: &Path, path: &Path, network: NetworkId) -> Result<(), StoreError>
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at_path(error)),
         Ok(()) | Err(_) => {}
     }
-    let database = builder().create(&unfinished);
+    let database = builder(CREATE_CACHE_BYTES).create(&unfinished);
     let database = database.map_err(|error| StoreError::database(&unfinished, error))?;
     adopt(&unfinished, &database, network)?;
     drop(database);
@@ -180,7 +314,7 @@ fn sync_dir(dir: &Path) -> std::io::Result<()> {
 /// for reading alone; then [`adopt`] finds out.
 fn check_unopened(path: &Path, network: NetworkId) -> Result<(), StoreError> {
     let fault = |error| StoreError::database(path, error);
-    let look = caught(|| match builder().open_read_only(path) {
+    let look = caught(|| match builder(CREATE_CACHE_BYTES).open_read_only(path) {
         Ok(database) => Ok(Some(read_origin(&database)?)),
         Err(redb::DatabaseError::RepairAborted) => Ok(None),
         Err(error) => Err(error.into()),
@@ -195,7 +329,17 @@ fn check_unopened(path: &Path, network: NetworkId) -> Result<(), StoreError> {
 fn adopt(path: &Path, database: &Database, network: NetworkId) -> Result<(), StoreError> {
     let fault = |error| StoreError::database(path, error);
     if let Some(origin) = caught(|| read_origin(database)).map_err(fault)? {
-        return origin.check(path, network);
+        origin.check(path, network)?;
+        if origin.format == FORMAT {
+            return Ok(());
+        }
+        tracing::info!(path = %path.display(), from = origin.format, to = FORMAT, "store format");
+        let migrate = |txn: &WriteTransaction| {
+            older::from_1(txn)?;
+            txn.open_table(META)?.insert(META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
+            Ok(())
+        };
+        return caught(|| write(database, migrate)).map_err(fault);
     }
     let first = |txn: &WriteTransaction| {
         Tables::open(txn)?;
@@ -241,9 +385,9 @@ fn read_origin(database: &impl ReadableDatabase) -> Result<Option<Origin>, redb:
     Ok(Some(Origin { format, network }))
 }
 
-fn builder() -> Builder {
+fn builder(cache_bytes: usize) -> Builder {
     let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES);
+    builder.set_cache_size(cache_bytes);
     builder
 }
 
@@ -258,6 +402,10 @@ const FILE: &str = "store.redb";
 /// A store that is being made.
 const FILE_UNFINISHED: &str = "store.redb.new";
 /// The layout of the tables; a higher number is refused.
-pub(crate) const FORMAT: u64 = 1;
-/// Pages kept in memory.
-const CACHE_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const FORMAT: u64 = 2;
+/// Enough for a glance.
+const CREATE_CACHE_BYTES: usize = 1024 * 1024;
+/// Rows merged with each commit at least, and for each record written: a record has three or, where it
+/// replaces one, five, so that a layer is merged before the next one is full.
+const MERGE_ROWS_MIN: usize = 64;
+const MERGE_ROWS_EACH: usize = 6;

@@ -1,22 +1,29 @@
-//! The tables, and how a batch changes them.
+//! The tables, and how changes get into them: the log at once, the rest little by little.
 
-use node::engine::{self, Batch, Keep};
-use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
+use std::ops::Bound::{self, Excluded, Unbounded};
 
-use crate::rows::{self, ItemRow, NameKey, NameRow};
+use node::engine::Batch;
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
-/// Format, network and author clock by name.
+use super::layer::{Layer, id_key};
+use super::ledger::{Base, Ledger};
+use crate::rows::{self, IdKey, ItemKey, ItemRow, LogKind, LogRow, NameRow};
+
+/// Format, network, author clock and progress by name.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 pub(crate) const META_AUTHOR: &str = "author";
 pub(crate) const META_FORMAT: &str = "format";
 pub(crate) const META_NETWORK: &str = "network";
+pub(crate) const META_PROGRESS: &str = "progress";
 
-/// Record id to signed bytes.
-pub(crate) const RECORDS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("records");
+/// Row number to a record and its place, in the order in which they came.
+pub(crate) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 /// Set and key to the record that stands there.
-pub(crate) const ITEMS: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition::new("items");
+pub(crate) const PLACES: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition::new("places");
 /// Collection, name and author to the entry that stands there.
-pub(crate) const NAMES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("names");
+pub(crate) const LABELS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("labels");
+/// First half of a record's id to its row of the log.
+pub(crate) const IDS: TableDefinition<'_, &[u8; 16], u64> = TableDefinition::new("ids");
 /// Node to what the address book knows of it.
 pub(crate) const BOOK: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("book");
 
@@ -31,13 +38,38 @@ pub struct Verified {
     pub names: u64,
     /// Rows of the address book.
     pub book: u64,
+    /// Rows of the log: records, and what is kept until it is merged.
+    pub log: u64,
+}
+
+/// How far the log is in the tables.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Progress {
+    /// Rows of the log below are in the tables.
+    pub(crate) frozen_from: u64,
+    /// Rows from there to here are being merged; those from here on wait.
+    pub(crate) fresh_from: u64,
+    /// What was merged last of those.
+    pub(crate) merged: Merged,
+}
+
+/// The last row merged.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Merged {
+    #[default]
+    Nothing,
+    Item(ItemKey),
+    Name(Vec<u8>),
+    Id(IdKey),
+    Spent(u64),
 }
 
 pub(crate) struct Tables<'txn> {
     meta: Table<'txn, &'static str, &'static [u8]>,
-    records: Table<'txn, &'static [u8; 32], &'static [u8]>,
-    items: Table<'txn, &'static [u8; 33], &'static [u8]>,
-    names: Table<'txn, &'static [u8], &'static [u8]>,
+    log: Table<'txn, u64, &'static [u8]>,
+    places: Table<'txn, &'static [u8; 33], &'static [u8]>,
+    labels: Table<'txn, &'static [u8], &'static [u8]>,
+    ids: Table<'txn, &'static [u8; 16], u64>,
     book: Table<'txn, &'static [u8; 32], &'static [u8]>,
 }
 
@@ -46,16 +78,39 @@ impl<'txn> Tables<'txn> {
     pub(crate) fn open(txn: &'txn WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
             meta: txn.open_table(META)?,
-            records: txn.open_table(RECORDS)?,
-            items: txn.open_table(ITEMS)?,
-            names: txn.open_table(NAMES)?,
+            log: txn.open_table(LOG)?,
+            places: txn.open_table(PLACES)?,
+            labels: txn.open_table(LABELS)?,
+            ids: txn.open_table(IDS)?,
             book: txn.open_table(BOOK)?,
         })
     }
 
-    pub(crate) fn apply(&mut self, batch: &Batch) -> Result<(), redb::Error> {
-        batch.keep.iter().try_for_each(|keep| self.keep(keep))?;
-        batch.drop.iter().try_for_each(|gone| self.remove(gone))?;
+    /// Writes batches to the log and returns what they change, over layers that are not in the tables
+    /// yet, and the row of the log after the last.
+    pub(crate) fn apply(
+        &mut self,
+        batches: &[Batch],
+        older: [&Layer; 2],
+        first: u64,
+    ) -> Result<(Layer, u64), redb::Error> {
+        let mut ledger = Ledger::new(&*self, older, first);
+        for batch in batches {
+            batch.keep.iter().try_for_each(|keep| ledger.keep(keep))?;
+            batch.drop.iter().try_for_each(|gone| ledger.remove(gone))?;
+        }
+        let next = ledger.next();
+        let Ledger { layer, rows, .. } = ledger;
+        for (seq, row) in (first..).zip(rows) {
+            self.log.insert(seq, row.encode().as_slice())?;
+        }
+        for batch in batches {
+            self.apply_rest(batch)?;
+        }
+        Ok((layer, next))
+    }
+
+    fn apply_rest(&mut self, batch: &Batch) -> Result<(), redb::Error> {
         for row in &batch.book {
             self.book.insert(row.node.as_bytes(), rows::book_value(row).as_slice())?;
         }
@@ -75,54 +130,193 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    /// What stood at the key goes, whatever the caller says it replaces: so no bytes are left
-    /// without a place, and no place without bytes.
-    fn keep(&mut self, keep: &Keep) -> Result<(), redb::Error> {
-        let row = ItemRow::of(keep);
-        let key = rows::item_key(keep.set, keep.key);
-        let stood = self.items.insert(&key, row.encode().as_slice())?;
-        let stood = stood.map(|it| item(it.value())).transpose()?;
-        if let Some(stood) = stood.filter(|stood| stood.id != row.id) {
-            self.records.remove(&stood.id.0)?;
-            if stood.name != row.name {
-                self.forget_name(&stood)?;
+    /// Moves the next rows of a layer into the tables, in the order of their keys so that neighbours
+    /// are written together. Says where it stopped; `None` once all is merged.
+    pub(crate) fn merge(
+        &mut self,
+        layer: &Layer,
+        from: &Merged,
+        rows_max: usize,
+    ) -> Result<Option<Merged>, redb::Error> {
+        let Rest { items, names, ids, spent } = from.rest();
+        let items = items.into_iter().flat_map(|from| layer.items.range((from, Unbounded)));
+        let items = items.map(|(key, row)| Row::Item(key, *row));
+        let names = names.into_iter().flat_map(|from| layer.names.range((from, Unbounded)));
+        let names = names.map(|(key, row)| Row::Name(key, *row));
+        let ids = ids.into_iter().flat_map(|from| layer.ids.range((from, Unbounded)));
+        let ids = ids.map(|(key, seq)| Row::Id(key, *seq));
+        let spent = layer.spent.range((spent, Unbounded)).map(|seq| Row::Spent(*seq));
+        let mut last = None;
+        for row in items.chain(names).chain(ids).chain(spent).take(rows_max) {
+            self.merge_row(&row)?;
+            last = Some(row);
+        }
+        Ok(last.map(|row| row.place()))
+    }
+
+    fn merge_row(&mut self, row: &Row<'_>) -> Result<(), redb::Error> {
+        match row {
+            Row::Item(key, Some(row)) => {
+                self.places.insert(*key, row.encode().as_slice())?;
+            }
+            Row::Item(key, None) => {
+                self.places.remove(*key)?;
+            }
+            Row::Name(key, Some(row)) => {
+                self.labels.insert(key.as_slice(), row.encode().as_slice())?;
+            }
+            Row::Name(key, None) => {
+                self.labels.remove(key.as_slice())?;
+            }
+            Row::Id(key, Some(seq)) => {
+                self.ids.insert(*key, *seq)?;
+            }
+            Row::Id(key, None) => {
+                self.ids.remove(*key)?;
+            }
+            Row::Spent(seq) => {
+                self.log.remove(seq)?;
             }
         }
-        self.records.insert(&keep.id.0, keep.signed.encode().as_slice())?;
-        if let (Some(name), Some(label)) = (&row.name, &keep.label) {
-            let (id, created, deleted) = (keep.id, keep.created, label.deleted);
-            let value = NameRow { id, created, deleted }.encode();
-            self.names.insert(name.encode().as_slice(), value.as_slice())?;
-        }
         Ok(())
     }
 
-    fn remove(&mut self, gone: &engine::Drop) -> Result<(), redb::Error> {
-        let key = rows::item_key(gone.set, gone.key);
-        let stands = self.items.get(&key)?.map(|it| item(it.value())).transpose()?;
-        let Some(stands) = stands.filter(|it| it.id == gone.id) else { return Ok(()) };
-        self.items.remove(&key)?;
-        self.records.remove(&gone.id.0)?;
-        self.forget_name(&stands)
+    pub(crate) fn set_progress(&mut self, progress: &Progress) -> Result<(), redb::Error> {
+        self.meta.insert(META_PROGRESS, progress.encode().as_slice())?;
+        Ok(())
     }
 
-    /// Removes the name of an item, unless another record has it by now.
-    fn forget_name(&mut self, row: &ItemRow) -> Result<(), redb::Error> {
-        let Some(key) = row.name.as_ref().map(NameKey::encode) else { return Ok(()) };
-        let stands = self.names.get(key.as_slice())?.map(|it| name(it.value())).transpose()?;
-        if stands.is_some_and(|it| it.id == row.id) {
-            self.names.remove(key.as_slice())?;
+    /// Writes a record where nothing waits to be merged: the way in of older formats.
+    pub(crate) fn place(&mut self, row: &LogRow, seq: u64) -> Result<(), redb::Error> {
+        let LogRow { key, id, created, expires_ms, .. } = *row;
+        self.log.insert(seq, row.encode().as_slice())?;
+        let item = ItemRow { id, created, expires_ms, seq };
+        self.places.insert(&key, item.encode().as_slice())?;
+        self.ids.insert(&id_key(&id), seq)?;
+        if !row.name.is_empty() {
+            let value = NameRow { seq, deleted: row.kind == LogKind::Deleted };
+            self.labels.insert(row.name.as_slice(), value.encode().as_slice())?;
         }
         Ok(())
     }
+}
+
+/// One row on its way into a table.
+enum Row<'a> {
+    Item(&'a ItemKey, Option<ItemRow>),
+    Name(&'a Vec<u8>, Option<NameRow>),
+    Id(&'a IdKey, Option<u64>),
+    Spent(u64),
+}
+
+impl Row<'_> {
+    fn place(&self) -> Merged {
+        match self {
+            Self::Item(key, _) => Merged::Item(**key),
+            Self::Name(key, _) => Merged::Name((*key).clone()),
+            Self::Id(key, _) => Merged::Id(**key),
+            Self::Spent(seq) => Merged::Spent(*seq),
+        }
+    }
+}
+
+/// Where to go on; `None` for what is done.
+struct Rest {
+    items: Option<Bound<ItemKey>>,
+    names: Option<Bound<Vec<u8>>>,
+    ids: Option<Bound<IdKey>>,
+    spent: Bound<u64>,
+}
+
+impl Merged {
+    fn rest(&self) -> Rest {
+        let (items, names, ids) = (Some(Unbounded), Some(Unbounded), Some(Unbounded));
+        let all = Rest { items, names, ids, spent: Unbounded };
+        match self {
+            Self::Nothing => all,
+            Self::Item(key) => Rest { items: Some(Excluded(*key)), ..all },
+            Self::Name(key) => Rest { items: None, names: Some(Excluded(key.clone())), ..all },
+            Self::Id(key) => Rest { items: None, names: None, ids: Some(Excluded(*key)), ..all },
+            Self::Spent(seq) => Rest { items: None, names: None, ids: None, spent: Excluded(*seq) },
+        }
+    }
+}
+
+impl Progress {
+    fn encode(&self) -> Vec<u8> {
+        let (kind, key) = match &self.merged {
+            Merged::Nothing => (0_u8, Vec::new()),
+            Merged::Item(key) => (1, key.to_vec()),
+            Merged::Name(key) => (2, key.clone()),
+            Merged::Id(key) => (3, key.to_vec()),
+            Merged::Spent(seq) => (4, seq.to_be_bytes().to_vec()),
+        };
+        let numbers = [self.frozen_from.to_be_bytes(), self.fresh_from.to_be_bytes()].concat();
+        [numbers, vec![kind], key].concat()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (frozen_from, rest) = bytes.split_first_chunk()?;
+        let (fresh_from, rest) = rest.split_first_chunk()?;
+        let merged = match rest.split_first()? {
+            (0, []) => Merged::Nothing,
+            (1, key) => Merged::Item(key.try_into().ok()?),
+            (2, key) => Merged::Name(key.to_vec()),
+            (3, key) => Merged::Id(key.try_into().ok()?),
+            (4, key) => Merged::Spent(u64::from_be_bytes(key.try_into().ok()?)),
+            _ => return None,
+        };
+        let (frozen_from, fresh_from) =
+            (u64::from_be_bytes(*frozen_from), u64::from_be_bytes(*fresh_from));
+        Some(Self { frozen_from, fresh_from, merged })
+    }
+}
+
+impl Base for Tables<'_> {
+    fn item(&self, key: &ItemKey) -> Result<Option<ItemRow>, redb::Error> {
+        item_in(&self.places, key)
+    }
+
+    fn name(&self, key: &[u8]) -> Result<Option<NameRow>, redb::Error> {
+        name_in(&self.labels, key)
+    }
+
+    fn log(&self, seq: u64) -> Result<Option<LogRow>, redb::Error> {
+        log_in(&self.log, seq)
+    }
+}
+
+pub(crate) fn item_in(
+    places: &impl ReadableTable<&'static [u8; 33], &'static [u8]>,
+    key: &ItemKey,
+) -> Result<Option<ItemRow>, redb::Error> {
+    places.get(key)?.map(|value| item(value.value())).transpose()
+}
+
+pub(crate) fn name_in(
+    labels: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<NameRow>, redb::Error> {
+    labels.get(key)?.map(|value| name(value.value())).transpose()
+}
+
+pub(crate) fn log_in(
+    log: &impl ReadableTable<u64, &'static [u8]>,
+    seq: u64,
+) -> Result<Option<LogRow>, redb::Error> {
+    log.get(seq)?.map(|value| logged(value.value())).transpose()
 }
 
 pub(crate) fn item(bytes: &[u8]) -> Result<ItemRow, redb::Error> {
-    ItemRow::decode(bytes).ok_or_else(|| damaged("a row of items"))
+    ItemRow::decode(bytes).ok_or_else(|| damaged("a row of places"))
 }
 
 pub(crate) fn name(bytes: &[u8]) -> Result<NameRow, redb::Error> {
-    NameRow::decode(bytes).ok_or_else(|| damaged("a row of names"))
+    NameRow::decode(bytes).ok_or_else(|| damaged("a row of labels"))
+}
+
+pub(crate) fn logged(bytes: &[u8]) -> Result<LogRow, redb::Error> {
+    LogRow::decode(bytes).ok_or_else(|| damaged("a row of the log"))
 }
 
 pub(crate) fn damaged(what: &str) -> redb::Error {

@@ -1,51 +1,117 @@
-//! Reading the tables as of one commit.
+//! One committed state: tables, and over them what the log says that they do not say yet.
 
+use std::collections::btree_map;
+use std::iter::Peekable;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use node::engine::{Label, Snapshot};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 use wire::{NodeId, RecordId, Signed};
 
-use super::tables::{self, BOOK, ITEMS, META, META_AUTHOR, NAMES, RECORDS, Verified, damaged};
-use crate::rows::{self, NameKey, NameRow};
-use crate::{Cursor, Found, Named, Query};
+use super::layer::{Layer, id_key};
+use super::ledger::Base;
+use super::tables::{
+    self, BOOK, IDS, LABELS, LOG, META, META_AUTHOR, META_PROGRESS, PLACES, Progress, damaged,
+};
+use crate::rows::{self, ItemKey, ItemRow, LogKind, LogRow, NameKey, NameRow};
+use crate::{Cursor, Found, Named, Query, Verified};
 
+/// Does not change while somebody holds it, and keeps old pages from being used again.
 pub(crate) struct View {
+    /// What waits to be merged, newest first.
+    pub(crate) fresh: Arc<Layer>,
+    pub(crate) frozen: Arc<Layer>,
+    pub(crate) tables: ReadTables,
+}
+
+pub(crate) struct ReadTables {
     meta: ReadOnlyTable<&'static str, &'static [u8]>,
-    records: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
-    items: ReadOnlyTable<&'static [u8; 33], &'static [u8]>,
-    names: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    log: ReadOnlyTable<u64, &'static [u8]>,
+    places: ReadOnlyTable<&'static [u8; 33], &'static [u8]>,
+    labels: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    ids: ReadOnlyTable<&'static [u8; 16], u64>,
     book: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
 }
 
-impl View {
+impl ReadTables {
     pub(crate) fn open(txn: &ReadTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
             meta: txn.open_table(META)?,
-            records: txn.open_table(RECORDS)?,
-            items: txn.open_table(ITEMS)?,
-            names: txn.open_table(NAMES)?,
+            log: txn.open_table(LOG)?,
+            places: txn.open_table(PLACES)?,
+            labels: txn.open_table(LABELS)?,
+            ids: txn.open_table(IDS)?,
             book: txn.open_table(BOOK)?,
         })
     }
 
+    pub(crate) fn progress(&self) -> Result<Progress, redb::Error> {
+        let Some(value) = self.meta.get(META_PROGRESS)? else { return Ok(Progress::default()) };
+        Progress::decode(value.value()).ok_or_else(|| damaged("the progress of merging"))
+    }
+
+    /// Returns the number of the next row of the log.
+    pub(crate) fn next(&self) -> Result<u64, redb::Error> {
+        Ok(self.log.last()?.map_or(0, |(seq, _)| seq.value() + 1))
+    }
+
+    /// Reads a stretch of the log into a layer again.
+    pub(crate) fn replay(&self, rows: std::ops::Range<u64>) -> Result<Layer, redb::Error> {
+        let mut layer = Layer::default();
+        for pair in self.log.range(rows)? {
+            let (seq, row) = pair?;
+            let head = LogRow::decode_head(row.value());
+            let (row, _) = head.ok_or_else(|| damaged("a row of the log"))?;
+            layer.note(&row, seq.value());
+        }
+        Ok(layer)
+    }
+}
+
+impl Base for ReadTables {
+    fn item(&self, key: &ItemKey) -> Result<Option<ItemRow>, redb::Error> {
+        tables::item_in(&self.places, key)
+    }
+
+    fn name(&self, key: &[u8]) -> Result<Option<NameRow>, redb::Error> {
+        tables::name_in(&self.labels, key)
+    }
+
+    fn log(&self, seq: u64) -> Result<Option<LogRow>, redb::Error> {
+        tables::log_in(&self.log, seq)
+    }
+}
+
+impl View {
+    fn item(&self, key: &ItemKey) -> Result<Option<ItemRow>, redb::Error> {
+        match self.layers().find_map(|layer| layer.items.get(key)) {
+            Some(found) => Ok(*found),
+            None => self.tables.item(key),
+        }
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Layer> {
+        [&self.fresh, &self.frozen].into_iter().map(AsRef::as_ref)
+    }
+
     pub(crate) fn load(&self) -> Result<Snapshot, redb::Error> {
         let mut snapshot = Snapshot::default();
-        for pair in self.items.iter()? {
-            let (key, value) = pair?;
-            let place = rows::item_place(key.value()).ok_or_else(|| damaged("a key of items"))?;
-            snapshot.items.push(tables::item(value.value())?.kept(place));
+        for pair in self.items()? {
+            let (key, row) = pair?;
+            let place = rows::item_place(&key).ok_or_else(|| damaged("a key of places"))?;
+            snapshot.items.push(row.kept(place));
         }
-        for pair in self.book.iter()? {
+        for pair in self.tables.book.iter()? {
             let (key, value) = pair?;
             let row = rows::book_row(key.value(), value.value());
             snapshot.book.push(row.ok_or_else(|| damaged("a row of the address book"))?);
         }
-        if let Some(value) = self.meta.get(META_AUTHOR)? {
+        if let Some(value) = self.tables.meta.get(META_AUTHOR)? {
             let author = rows::author_clock(value.value());
             snapshot.author = author.ok_or_else(|| damaged("the author clock"))?;
         }
-        for pair in self.meta.range(rows::COUNCIL_KEYS)? {
+        for pair in self.tables.meta.range(rows::COUNCIL_KEYS)? {
             let (key, value) = pair?;
             let row = rows::council_row(key.value());
             let row = row.ok_or_else(|| damaged("a row of the council"))?;
@@ -55,8 +121,18 @@ impl View {
     }
 
     pub(crate) fn record(&self, id: &RecordId) -> Result<Option<Signed>, redb::Error> {
-        let Some(bytes) = self.records.get(&id.0)? else { return Ok(None) };
-        Signed::decode(bytes.value()).map(Some).map_err(|_| damaged("a record"))
+        let key = id_key(id);
+        let newer = self.layers().find_map(|it| it.ids.get(&key));
+        let seq = match newer {
+            Some(found) => *found,
+            None => self.tables.ids.get(&key)?.map(|seq| seq.value()),
+        };
+        let Some(seq) = seq else { return Ok(None) };
+        let row = self.row(seq)?;
+        if row.id != *id {
+            return Ok(None);
+        }
+        row.signed().map(Some).ok_or_else(|| damaged("a record"))
     }
 
     pub(crate) fn entry(
@@ -65,9 +141,9 @@ impl View {
         name: &str,
         author: Option<NodeId>,
     ) -> Result<Option<Named>, redb::Error> {
-        let (mut live, mut newest) = (0_usize, None::<(NameKey, NameRow)>);
+        let (mut live, mut newest) = (0_usize, None::<(NameKey, LogRow)>);
         let start = [NameKey::start(collection, name), vec![0]].concat();
-        for pair in self.names_from(Bound::Included(&start))?.take(AUTHORS_MAX) {
+        for pair in self.names(Bound::Included(start))?.take(AUTHORS_MAX) {
             let (key, row) = pair?;
             if key.collection != collection || key.name != name {
                 break;
@@ -76,25 +152,26 @@ impl View {
                 continue;
             }
             live += 1;
-            if newest.as_ref().is_none_or(|(_, it)| it.age() < row.age()) {
-                newest = Some((key, row));
+            if author.is_none_or(|author| author == key.author) {
+                let row = self.row(row.seq)?;
+                let age = |row: &LogRow| (row.created, row.id);
+                if newest.as_ref().is_none_or(|(_, it)| age(it) < age(&row)) {
+                    newest = Some((key, row));
+                }
             }
-        }
-        if let Some(author) = author {
-            newest = self.name_of(collection, name, author)?.filter(|(_, row)| !row.deleted);
         }
         let Some((key, row)) = newest else { return Ok(None) };
         let others = live.saturating_sub(1);
-        Ok(self.found(key, row)?.map(|found| Named { found, others }))
+        found(key, &row).map(|found| Some(Named { found, others }))
     }
 
     pub(crate) fn list(&self, query: &Query) -> Result<(Vec<Found>, Option<Cursor>), redb::Error> {
         let start = query.collection.as_ref().map(|it| NameKey::start(it, &query.prefix));
         let start = start.unwrap_or_default();
         let after = query.after.as_ref().map(|it| it.0.encode()).filter(|it| start <= *it);
-        let from = after.as_ref().map_or(Bound::Included(&start), Bound::Excluded);
+        let from = after.map_or(Bound::Included(start.clone()), Bound::Excluded);
         let (mut page, mut seen, mut hit) = (Vec::new(), None, None);
-        for (count, pair) in self.names_from(from)?.enumerate() {
+        for (count, pair) in self.names(from)?.enumerate() {
             let (key, row) = pair?;
             if !start.is_empty() && !key.encode().starts_with(&start) {
                 break;
@@ -107,76 +184,133 @@ impl View {
                     return Ok((page, hit.map(Cursor)));
                 }
                 hit = Some(key.clone());
-                page.extend(self.found(key.clone(), row)?);
+                page.push(found(key.clone(), &self.row(row.seq)?)?);
             }
             seen = Some(key);
         }
         Ok((page, None))
     }
 
+    /// Checks that log, places, labels and ids tell the same.
     pub(crate) fn verify(&self) -> Result<Verified, redb::Error> {
-        for pair in self.records.iter()? {
-            let (key, value) = pair?;
-            let signed = Signed::decode(value.value()).map_err(|_| damaged("a record"))?;
+        let (book, log) = (self.tables.book.len()?, self.tables.log.len()?);
+        let mut verified = Verified { book, log, ..Verified::default() };
+        for pair in self.tables.log.iter()? {
+            let (seq, row) = pair?;
+            let (seq, row) = (seq.value(), tables::logged(row.value())?);
+            if self.layers().any(|layer| layer.spent.contains(&seq)) {
+                continue;
+            }
+            let signed = row.signed().ok_or_else(|| damaged("a record"))?;
             let opened = signed.open().map_err(|_| damaged("the body of a record"))?;
-            if opened.id.0 != *key.value() {
+            if opened.id != row.id {
                 return Err(damaged("the id of a record"));
             }
+            if self.item(&row.key)?.is_none_or(|it| (it.seq, it.id) != (seq, row.id)) {
+                return Err(damaged("a record without its place"));
+            }
+            if self.record(&row.id)?.is_none() {
+                return Err(damaged("a record without its id"));
+            }
+            verified.records += 1;
         }
-        for pair in self.items.iter()? {
-            let row = tables::item(pair?.1.value())?;
-            if self.records.get(&row.id.0)?.is_none() {
-                return Err(damaged("an item without its record"));
+        for pair in self.items()? {
+            let (_, row) = pair?;
+            verified.items += 1;
+            if self.tables.log(row.seq)?.is_none_or(|it| it.id != row.id) {
+                return Err(damaged("a place without its record"));
             }
         }
-        for pair in self.names_from(Bound::Unbounded)? {
-            if self.records.get(&pair?.1.id.0)?.is_none() {
+        for pair in self.names(Bound::Unbounded)? {
+            let (key, row) = pair?;
+            verified.names += 1;
+            if self.tables.log(row.seq)?.is_none_or(|it| it.name != key.encode()) {
                 return Err(damaged("a name without its record"));
             }
         }
         self.load()?;
-        if self.records.len()? != self.items.len()? {
-            return Err(damaged("a record without its place"));
-        }
-        Ok(Verified {
-            items: self.items.len()?,
-            records: self.records.len()?,
-            names: self.names.len()?,
-            book: self.book.len()?,
+        Ok(verified)
+    }
+
+    fn row(&self, seq: u64) -> Result<LogRow, redb::Error> {
+        self.tables.log(seq)?.ok_or_else(|| damaged("a name or id without its record"))
+    }
+
+    fn items(&self) -> Result<impl Iterator<Item = Overlaid<ItemKey, ItemRow>>, redb::Error> {
+        let table = self.tables.places.iter()?.map(|pair| {
+            let (key, value) = pair?;
+            Ok((*key.value(), tables::item(value.value())?))
+        });
+        Ok(Overlay {
+            fresh: self.fresh.items.range::<ItemKey, _>(..).peekable(),
+            frozen: self.frozen.items.range::<ItemKey, _>(..).peekable(),
+            table: table.peekable(),
         })
     }
 
-    fn name_of(
+    fn names(
         &self,
-        collection: &str,
-        name: &str,
-        author: NodeId,
-    ) -> Result<Option<(NameKey, NameRow)>, redb::Error> {
-        let (collection, name) = (collection.to_owned(), name.to_owned());
-        let key = NameKey { collection, name, author };
-        let value = self.names.get(key.encode().as_slice())?;
-        Ok(value.map(|it| tables::name(it.value())).transpose()?.map(|row| (key, row)))
-    }
-
-    fn names_from(
-        &self,
-        from: Bound<&Vec<u8>>,
-    ) -> Result<impl Iterator<Item = Result<(NameKey, NameRow), redb::Error>>, redb::Error> {
-        let from = from.map(Vec::as_slice);
-        let range = self.names.range::<&[u8]>((from, Bound::Unbounded))?;
-        Ok(range.map(|pair| {
+        from: Bound<Vec<u8>>,
+    ) -> Result<impl Iterator<Item = Overlaid<NameKey, NameRow>>, redb::Error> {
+        let range = (from, Bound::Unbounded);
+        let start = (range.0.as_ref().map(Vec::as_slice), Bound::Unbounded);
+        let table = self.tables.labels.range::<&[u8]>(start)?.map(|pair| {
             let (key, value) = pair?;
-            let key = NameKey::decode(key.value()).ok_or_else(|| damaged("a key of names"))?;
-            Ok((key, tables::name(value.value())?))
+            Ok((key.value().to_vec(), tables::name(value.value())?))
+        });
+        let rows = Overlay {
+            fresh: self.fresh.names.range(range.clone()).peekable(),
+            frozen: self.frozen.names.range(range).peekable(),
+            table: table.peekable(),
+        };
+        Ok(rows.map(|pair| {
+            let (key, row) = pair?;
+            let key = NameKey::decode(&key).ok_or_else(|| damaged("a key of labels"))?;
+            Ok((key, row))
         }))
     }
+}
 
-    fn found(&self, key: NameKey, row: NameRow) -> Result<Option<Found>, redb::Error> {
-        let NameKey { collection, name, author: _ } = key;
-        let label = Label { collection, name, deleted: row.deleted };
-        let signed = self.record(&row.id)?;
-        Ok(signed.map(|signed| Found { id: row.id, created: row.created, label, signed }))
+type Overlaid<K, V> = Result<(K, V), redb::Error>;
+
+/// Rows of a table in the order of their keys, with two layers over it.
+struct Overlay<'a, K, V, T: Iterator<Item = Overlaid<K, V>>> {
+    fresh: Peekable<btree_map::Range<'a, K, Option<V>>>,
+    frozen: Peekable<btree_map::Range<'a, K, Option<V>>>,
+    table: Peekable<T>,
+}
+
+impl<K: Clone + Ord, V: Copy, T: Iterator<Item = Overlaid<K, V>>> Iterator
+    for Overlay<'_, K, V, T>
+{
+    type Item = Overlaid<K, V>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(Err(_)) = self.table.peek() {
+                return self.table.next();
+            }
+            let table = self.table.peek().and_then(|it| it.as_ref().ok()).map(|(key, _)| key);
+            let fresh = self.fresh.peek().map(|(key, _)| *key);
+            let frozen = self.frozen.peek().map(|(key, _)| *key);
+            let key = [fresh, frozen, table].into_iter().flatten().min()?.clone();
+            let fresh = self.fresh.next_if(|(it, _)| **it == key).map(|(_, row)| *row);
+            let frozen = self.frozen.next_if(|(it, _)| **it == key).map(|(_, row)| *row);
+            let table = self.table.next_if(|it| it.as_ref().is_ok_and(|(it, _)| *it == key));
+            let table = || table.and_then(Result::ok).map(|(_, row)| row);
+            // The newest word on a key counts, also if that is that it is gone.
+            if let Some(row) = fresh.or(frozen).unwrap_or_else(table) {
+                return Some(Ok((key, row)));
+            }
+        }
     }
+}
+
+fn found(key: NameKey, row: &LogRow) -> Result<Found, redb::Error> {
+    let NameKey { collection, name, author: _ } = key;
+    let label = Label { collection, name, deleted: row.kind == LogKind::Deleted };
+    let signed = row.signed().ok_or_else(|| damaged("a record"))?;
+    Ok(Found { id: row.id, created: row.created, label, signed })
 }
 
 /// Rows one call of `list` looks at before it hands back a cursor instead of an answer.

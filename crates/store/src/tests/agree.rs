@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use wire::Hlc;
 
 use super::{author, book_row, deleted, entry, gone, message, network};
-use crate::{DiskStore, MemoryStore, Query, Read, Store};
+use crate::{DiskStore, MemoryStore, Query, Read, Store, StoreConfig};
 
 /// Few names, authors and times, so that records meet.
 fn any_keep() -> impl Strategy<Value = Keep> {
@@ -101,14 +101,24 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_stores_agree_on_any_history(history in vec(vec(any_batch(), 1..3), 1..8)) {
+    fn both_stores_agree_on_any_history(
+        history in vec((vec(any_batch(), 1..3), any::<bool>()), 1..16),
+        layer_rows_max in 1..20_usize,
+    ) {
         let dir = tempfile::tempdir().unwrap();
         let mut memory = MemoryStore::default();
-        let mut disk = DiskStore::open(dir.path(), network()).unwrap();
-        for batches in &history {
+        // Layers so small that they are full, and merged, within the history.
+        let config = StoreConfig { layer_rows_max, ..StoreConfig::default() };
+        let mut disk = DiskStore::open_with(dir.path(), network(), config).unwrap();
+        for (batches, restarts) in &history {
             memory.apply(batches).unwrap();
             disk.apply(batches).unwrap();
+            if *restarts {
+                drop(disk);
+                disk = DiskStore::open_with(dir.path(), network(), config).unwrap();
+            }
             compare(&memory, &disk);
+            disk.verify().unwrap();
         }
         drop(disk);
         let disk = DiskStore::open(dir.path(), network()).unwrap();

@@ -24,6 +24,8 @@ struct State {
     pending: Vec<Op>,
     /// Pages that have room on the disk.
     pages: BTreeSet<u64>,
+    /// All there was, if somebody wants to know.
+    journal: Vec<Op>,
     /// How many operations there were.
     ops: u64,
     /// The operation that fails once.
@@ -35,8 +37,9 @@ struct State {
 }
 
 #[derive(Clone, Debug)]
-enum Op {
+pub(super) enum Op {
     SetLen(usize),
+    Sync,
     Write(usize, Vec<u8>),
 }
 
@@ -47,7 +50,7 @@ impl Platter {
             let database: Database = Builder::new().create_with_backend(platter.clone())?;
             Ok(database)
         };
-        StoreFile::with("/platter".into(), network(), open).map(DiskStore::on)
+        StoreFile::with("/platter".into(), network(), LAYER_ROWS_MAX, open).map(DiskStore::on)
     }
 
     pub(super) fn ops(&self) -> u64 {
@@ -56,6 +59,21 @@ impl Platter {
 
     pub(super) fn pages(&self) -> usize {
         self.0.lock().unwrap().pages.len()
+    }
+
+    /// Returns every operation since the beginning.
+    pub(super) fn journal(&self) -> Vec<Op> {
+        self.0.lock().unwrap().journal.clone()
+    }
+
+    /// Does what was once done to another disk.
+    pub(super) fn repeat(&self, op: &Op) {
+        match op {
+            Op::SetLen(len) => self.set_len(*len as u64),
+            Op::Sync => self.sync_data(),
+            Op::Write(at, data) => self.write(*at as u64, data),
+        }
+        .unwrap();
     }
 
     /// Lets one operation fail, counted from the beginning.
@@ -80,7 +98,7 @@ impl Platter {
         for op in &state.pending {
             match op {
                 Op::SetLen(len) if dice.heads() => bytes.resize(*len, 0),
-                Op::SetLen(_) => {}
+                Op::SetLen(_) | Op::Sync => {}
                 Op::Write(at, data) => {
                     for (number, sector) in data.chunks(SECTOR_BYTES).enumerate() {
                         if dice.heads() {
@@ -141,14 +159,17 @@ impl StorageBackend for Platter {
         let len = usize::try_from(len).unwrap();
         state.bytes.resize(len, 0);
         state.pending.push(Op::SetLen(len));
+        state.journal.push(Op::SetLen(len));
         Ok(())
     }
 
     fn sync_data(&self) -> Result<(), Error> {
         let mut state = self.0.lock().unwrap();
         state.step()?;
-        state.durable = state.bytes.clone();
-        state.pending.clear();
+        let State { bytes, durable, pending, journal, .. } = &mut *state;
+        durable.clone_from(bytes);
+        pending.clear();
+        journal.push(Op::Sync);
         Ok(())
     }
 
@@ -159,6 +180,7 @@ impl StorageBackend for Platter {
         let at = usize::try_from(offset).unwrap();
         put(&mut state.bytes, at, data);
         state.pending.push(Op::Write(at, data.to_vec()));
+        state.journal.push(Op::Write(at, data.to_vec()));
         Ok(())
     }
 }
@@ -183,5 +205,7 @@ impl Dice {
     }
 }
 
+/// So few that layers fill up and are merged within a short history.
+const LAYER_ROWS_MAX: usize = 8;
 const PAGE_BYTES: u64 = 4_096;
 const SECTOR_BYTES: usize = 512;

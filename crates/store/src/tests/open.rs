@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use node::engine::{AuthorClock, Batch};
 use redb::Database;
+use wire::Hlc;
 
-use super::{entry, keeps, network};
-use crate::{DirLock, DiskStore, Holder, Store, StoreError};
+use super::{deleted, entry, keeps, message, network};
+use crate::{DirLock, DiskStore, Holder, MemoryStore, Store, StoreError};
 
 fn holder() -> Holder {
     Holder { pid: 4123, version: "0.1.0".into(), since: "2026-11-21T10:02:11Z".into() }
@@ -80,12 +82,12 @@ fn a_newer_format_is_refused_and_nothing_is_written() {
         let database = Database::open(&file).unwrap();
         let txn = database.begin_write().unwrap();
         let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
-        txn.open_table(meta).unwrap().insert("format", 2_u64.to_be_bytes().as_slice()).unwrap();
+        txn.open_table(meta).unwrap().insert("format", 3_u64.to_be_bytes().as_slice()).unwrap();
         txn.commit().unwrap();
     }
     let before = fs::read(&file).unwrap();
     let error = fails(dir.path());
-    assert!(matches!(error, StoreError::NewerFormat { found: 2, ours: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 3, ours: 2, .. }), "{error}");
     assert!(error.to_string().contains("was written by a newer trellis"));
     assert_eq!(fs::read(&file).unwrap(), before);
 }
@@ -188,4 +190,71 @@ fn torn_pages_are_called_damaged_or_do_not_matter() {
         fs::write(&file, &torn).unwrap();
         let _ = read_all(dir.path());
     }
+}
+
+/// Writes a store as the first version of the program did.
+fn make_format_1(dir: &Path, keeps: &[node::engine::Keep]) {
+    let database = Database::create(dir.join("store.redb")).unwrap();
+    let txn = database.begin_write().unwrap();
+    {
+        let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+        let records = redb::TableDefinition::<&[u8; 32], &[u8]>::new("records");
+        let items = redb::TableDefinition::<&[u8; 33], &[u8]>::new("items");
+        let names = redb::TableDefinition::<&[u8], &[u8]>::new("names");
+        let book = redb::TableDefinition::<&[u8; 32], &[u8]>::new("book");
+        let mut meta = txn.open_table(meta).unwrap();
+        meta.insert("format", 1_u64.to_be_bytes().as_slice()).unwrap();
+        meta.insert("network", network().0.as_slice()).unwrap();
+        meta.insert("author", [[0; 7].as_slice(), &[9], &[0; 7], &[3]].concat().as_slice())
+            .unwrap();
+        txn.open_table(book).unwrap();
+        let mut records = txn.open_table(records).unwrap();
+        let mut items = txn.open_table(items).unwrap();
+        let mut names = txn.open_table(names).unwrap();
+        for keep in keeps {
+            records.insert(&keep.id.0, keep.signed.encode().as_slice()).unwrap();
+            let created = keep.created.0.to_be_bytes();
+            let name = keep.label.as_ref().map(|label| {
+                let text = format!("{}\0{}\0", label.collection, label.name);
+                [text.as_bytes(), keep.signed.author.as_bytes()].concat()
+            });
+            let name_of = name.clone().unwrap_or_default();
+            let expires = keep.expires_ms.to_be_bytes();
+            let item = [&keep.id.0[..], &created, &expires, &name_of].concat();
+            let key = crate::rows::item_key(keep.set, keep.key);
+            items.insert(&key, item.as_slice()).unwrap();
+            if let (Some(name), Some(label)) = (name, &keep.label) {
+                let value = [&keep.id.0[..], &created, &[u8::from(label.deleted)]].concat();
+                names.insert(name.as_slice(), value.as_slice()).unwrap();
+            }
+        }
+    }
+    txn.commit().unwrap();
+}
+
+#[test]
+fn a_store_of_the_first_format_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let keep = vec![
+        entry("c", "a", 1, 5, "one"),
+        entry("c", "b", 2, 6, "two"),
+        deleted("c", "gone", 1, 7),
+        message("hello", 8),
+    ];
+    make_format_1(dir.path(), &keep);
+    let mut model = MemoryStore::default();
+    let author = Some(AuthorClock { seq: 9, hlc: Hlc(3) });
+    model.apply(&[Batch { keep, author, ..Batch::default() }]).unwrap();
+    for _ in 0..2 {
+        let store = DiskStore::open(dir.path(), network()).unwrap();
+        assert_eq!(store.load().unwrap(), model.load().unwrap());
+        let query = crate::Query { limit: 10, ..crate::Query::default() };
+        let (ours, theirs) = (store.reader().list(&query), model.reader().list(&query));
+        assert_eq!(ours.unwrap(), theirs.unwrap());
+        assert_eq!(store.verify().unwrap().records, 4);
+    }
+    let database = Database::open(dir.path().join("store.redb")).unwrap();
+    let txn = redb::ReadableDatabase::begin_read(&database).unwrap();
+    let old = redb::TableDefinition::<&[u8; 32], &[u8]>::new("records");
+    assert!(txn.open_table(old).is_err(), "the old tables are gone");
 }
