@@ -144,9 +144,10 @@ pub struct Config {
     /// Incomplete bodies whose heads one link brought (default 40: what one answer to a comparison
     /// may hold). One more is left to a later comparison.
     pub bodies_per_link_max: usize,
-    /// Links that are sent one body at a time (default 3): a copy of 128 KiB takes 52 ms of a
-    /// 20 Mbit/s uplink, and whoever waits finds somebody who is ahead.
-    pub feeds_max: usize,
+    /// Bytes of pieces that leave in a second (default 2,500,000: an uplink of 20 Mbit/s). What an
+    /// uplink cannot take waits in the queues of the links, and is sent though somebody else has
+    /// sent it meanwhile.
+    pub pieces_bytes_per_s: u64,
     /// Alerts of one author that go first at once (default 50). More are handled as messages.
     pub alert_burst: u64,
     /// How often an author gains one alert back (default 100 ms).
@@ -234,7 +235,7 @@ impl Config {
             bodies_max: 128,
             bodies_bytes_max: 8 * 1024 * 1024,
             bodies_per_link_max: 40,
-            feeds_max: 3,
+            pieces_bytes_per_s: 2_500_000,
             alert_burst: 50,
             alert_every_ms: 100,
             alert_authors_max: 4_096,

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use wire::{
-    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, Signed,
-    TreeId,
+    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, ShortId,
+    Signed, TreeId,
 };
 
 use crate::alerts::Alerts;
@@ -70,6 +70,8 @@ pub struct Engine {
     missing: Missing,
     announcements: Announcements,
     pieces: Pieces,
+    /// Bodies whose pieces wait until what was written before is on disk, and whom they follow to.
+    setting_off: BTreeMap<TicketId, (ShortId, Vec<LinkId>)>,
     /// Peers that asked for announced records, until the store has answered.
     wanted: BTreeMap<TicketId, (LinkId, Vec<Recent>)>,
     /// Chooses which links hear announcements; another one each second.
@@ -174,6 +176,7 @@ impl Engine {
             missing: Missing::new(&config),
             announcements: Announcements::new(config.announce_ms),
             pieces: Pieces::new(&config),
+            setting_off: BTreeMap::new(),
             wanted: BTreeMap::new(),
             salt: (Time::default(), 0),
             membership: Membership::new(me, &config, kept.book),
@@ -225,6 +228,9 @@ impl Engine {
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
             Input::Loaded(ticket, records) if self.wanted.contains_key(&ticket) => {
                 self.hand_over(ticket, records, now);
+            }
+            Input::Loaded(ticket, _) if self.setting_off.contains_key(&ticket) => {
+                self.pieces_set_off(ticket, now);
             }
             Input::Loaded(ticket, records) => self.loaded(ticket, records, now),
             Input::Tick => self.tick(now),

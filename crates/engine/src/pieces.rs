@@ -1,34 +1,42 @@
 //! Bodies too large for one frame: who has which pieces, who wants them, who is asked for the rest.
 //!
-//! A piece goes on as soon as it is here (cut-through), to the few links that are fed at a time;
-//! others wait in line, and find out who is ahead meanwhile. What does not come is asked of
-//! somebody else, and the first wins. Nothing here knows trees or whether a record is welcome.
+//! A piece goes on as soon as it is here (cut-through), as many bytes in a second as our uplink is
+//! thought to take, so that what waits still waits here, where it can be taken back. Nothing here
+//! knows trees or whether a record is welcome.
 //!
 //! Bounds: `bodies_max` bodies and `bodies_bytes_max` bytes of them; complete ones make room
 //! first, those not needed for longest before the others. `bodies_per_link_max` incomplete bodies
-//! for each link that brought their heads (PIECE-7). Of incomplete ones that of which nothing came for
-//! longest makes room, once that is a second; before, the new one is not taken. What is not here
-//! is found by a comparison.
+//! for each link that brought their heads (PIECE-7). Of incomplete ones that of which nothing came
+//! for longest makes room, once that is a second; before, the new one is not taken. What is not
+//! here is found by a comparison.
 
 mod body;
+mod pace;
+mod peer;
+mod plan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use wire::{CarriedHead, Class, Head, PieceSet, RecordId, ShortId, TreeId};
+use wire::{CarriedHead, Class, Head, PieceSet, Pull, RecordId, ShortId, TreeId};
 
 use crate::intake::Spread;
 use crate::memory::Memory;
 use crate::{Config, LinkId, Now, Time};
 
 pub(crate) use body::Body;
+use pace::Pace;
 
 #[derive(Debug)]
 pub(crate) struct Pieces {
     bodies: BTreeMap<ShortId, Body>,
     /// Bodies that were complete a while ago.
     done: Memory,
+    /// Heads whose signature was right, so that it is not checked again should the body come
+    /// again. The oldest makes room.
+    proven: VecDeque<(RecordId, [u8; 64])>,
     bytes: usize,
+    pace: Pace,
     words: Vec<Word>,
     limits: Limits,
 }
@@ -39,7 +47,13 @@ pub(crate) struct Limits {
     bodies_max: usize,
     bytes_max: usize,
     per_link_max: usize,
-    feeds_max: usize,
+}
+
+/// A link and how far away it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Neighbour {
+    pub(crate) link: LinkId,
+    pub(crate) rtt_ms: u64,
 }
 
 /// A body that begins: what its head says, and whence it comes.
@@ -65,10 +79,12 @@ pub(crate) struct Word {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
-    /// We have it, or soon will.
-    Have,
     Piece(u8, Bytes),
-    Pull(PieceSet),
+    /// What we wish, and what is here.
+    State {
+        pieces: PieceSet,
+        held: PieceSet,
+    },
 }
 
 /// What became of a piece.
@@ -76,8 +92,6 @@ pub(crate) enum What {
 pub(crate) enum Got {
     /// All of the body is here.
     All,
-    /// The first one.
-    First,
     /// It was here already, or nobody asked for such a body.
     Known,
     /// One more.
@@ -101,10 +115,16 @@ impl Pieces {
             bodies_max: config.bodies_max,
             bytes_max: config.bodies_bytes_max,
             per_link_max: config.bodies_per_link_max,
-            feeds_max: config.feeds_max,
         };
-        let (bodies, done) = (BTreeMap::new(), Memory::default());
-        Self { bodies, done, bytes: 0, words: Vec::new(), limits }
+        Self {
+            bodies: BTreeMap::new(),
+            done: Memory::default(),
+            proven: VecDeque::new(),
+            bytes: 0,
+            pace: Pace::new(config.pieces_bytes_per_s),
+            words: Vec::new(),
+            limits,
+        }
     }
 
     pub(crate) fn get(&self, name: ShortId) -> Option<&Body> {
@@ -141,9 +161,10 @@ impl Pieces {
         &mut self,
         name: ShortId,
         begun: Begun,
-        link: LinkId,
+        from: Neighbour,
         now: Now,
     ) -> Option<Vec<RecordId>> {
+        let link = from.link;
         let mut gone = Vec::new();
         let of_link = self.bodies.values().filter(|body| body.is_owed_by(link));
         if self.limits.per_link_max <= of_link.count() {
@@ -156,7 +177,7 @@ impl Pieces {
                 false => self.drop_stale(|_| true, now)?,
             });
         }
-        self.bodies.insert(name, Body::coming(begun, link, now));
+        self.bodies.insert(name, Body::coming(begun, from, name.0, now));
         Some(gone)
     }
 
@@ -189,7 +210,7 @@ impl Pieces {
         gone.extend(self.make_room(name));
         self.done.add(begun.id, now);
         self.bytes += body.len();
-        self.bodies.insert(name, Body::whole(begun, body, now));
+        self.bodies.insert(name, Body::whole(begun, body, name.0, now));
         gone.extend(self.make_room(name));
         gone
     }
@@ -208,9 +229,21 @@ impl Pieces {
     }
 
     /// Takes what came of the signature of a head. `None` if it was not waited for.
-    pub(crate) fn verified(&mut self, name: ShortId, genuine: bool, now: Now) -> Option<Verdict> {
+    pub(crate) fn verified(
+        &mut self,
+        name: ShortId,
+        genuine: bool,
+        neighbours: &[Neighbour],
+        now: Now,
+    ) -> Option<Verdict> {
         let body = self.bodies.get_mut(&name).filter(|body| !body.is_genuine())?;
         if genuine {
+            let proof = (*body.id(), body.head().signature);
+            if !self.proven.contains(&proof) {
+                self.proven.push_back(proof);
+                self.proven.drain(..self.proven.len().saturating_sub(PROVEN_MAX));
+            }
+            body.meet(neighbours);
             body.believe(now, &mut self.words);
             return Some(Verdict::Genuine);
         }
@@ -219,38 +252,60 @@ impl Pieces {
         Some(Verdict::False(links, rivals))
     }
 
-    /// Feeds these links all pieces as they come; as many as are fed at a time, in this order.
-    pub(crate) fn feed(&mut self, name: ShortId, links: &[LinkId], now: Now) {
-        let Some(body) = self.bodies.get_mut(&name) else { return };
-        let all = body.head().all();
-        links.iter().for_each(|link| body.wants(*link, all));
-        body.promote(self.limits.feeds_max, now, &mut self.words);
+    /// Says whether a head is known to be right from an earlier time.
+    pub(crate) fn is_proven(&self, id: &RecordId, signature: &[u8; 64]) -> bool {
+        self.proven.iter().any(|proof| proof.0 == *id && proof.1 == *signature)
     }
 
-    /// Returns how many links may be fed a body that begins.
-    pub(crate) fn feeds_max(&self) -> usize {
-        self.limits.feeds_max
-    }
-
-    /// A peer wants pieces, or none any more. Says whether we have the body, or some of it.
-    pub(crate) fn pulled(
+    /// Lets these links have all pieces as they come.
+    pub(crate) fn feed(
         &mut self,
         name: ShortId,
-        link: LinkId,
-        pieces: PieceSet,
+        links: &[LinkId],
+        neighbours: &[Neighbour],
         now: Now,
-    ) -> bool {
-        let Some(body) = self.bodies.get_mut(&name) else { return false };
-        body.wants(link, pieces);
-        body.promote(self.limits.feeds_max, now, &mut self.words);
+    ) {
+        if let Some(body) = self.bodies.get_mut(&name) {
+            body.meet(neighbours);
+            body.feed(links);
+            body.plan(now, &mut self.words);
+        }
+    }
+
+    /// A peer says how a body stands there. Says whether we have it, or some of it.
+    pub(crate) fn pulled(&mut self, link: LinkId, pull: &Pull, now: Now) -> bool {
+        let Some(body) = self.bodies.get_mut(&pull.name) else { return false };
+        body.pulled(link, pull, now, &mut self.words);
         true
     }
 
     /// A peer has a body, or soon will.
     pub(crate) fn announced(&mut self, name: ShortId, link: LinkId, now: Now) {
-        let Some(body) = self.bodies.get_mut(&name) else { return };
-        body.announced(link, now, &mut self.words);
-        body.promote(self.limits.feeds_max, now, &mut self.words);
+        if let Some(body) = self.bodies.get_mut(&name) {
+            body.announced(link, now, &mut self.words);
+        }
+    }
+
+    /// Sends what is wanted and here, as fast as our uplink is thought to take it: alerts first,
+    /// then what was sent least.
+    pub(crate) fn flow(&mut self, now: Now) {
+        self.pace.refill(now);
+        loop {
+            let turns = self
+                .bodies
+                .iter()
+                .filter_map(|(name, body)| Some((body.class != Class::Alert, body.next()?, *name)));
+            let Some((_, turn, name)) = turns.min() else { return self.pace.rest() };
+            if !self.pace.may_send() {
+                return;
+            }
+            let word = self.bodies.get_mut(&name).and_then(|body| body.take(turn.at(), now));
+            let Some(word) = word else { return };
+            if let What::Piece(_, bytes) = &word.what {
+                self.pace.sent(bytes.len());
+            }
+            self.words.push(word);
+        }
     }
 
     /// Takes one piece.
@@ -264,7 +319,7 @@ impl Pieces {
         let Some(body) = self.bodies.get_mut(&name) else { return (Got::Known, Vec::new()) };
         let bytes = piece.len();
         let got = body.got(link, (index, piece), now, &mut self.words);
-        if matches!(got, Got::All | Got::First | Got::More) {
+        if matches!(got, Got::All | Got::More) {
             self.bytes += bytes;
         }
         if got == Got::All {
@@ -279,36 +334,28 @@ impl Pieces {
         Some((body.head().clone(), body.join()))
     }
 
-    /// Asks others for what does not come, and forgets what nobody needs. `patience` is how long a
-    /// link may take to answer. Returns what is given up.
-    pub(crate) fn mend(
-        &mut self,
-        now: Now,
-        patience: impl Fn(LinkId) -> Option<u64>,
-    ) -> Vec<RecordId> {
+    /// Asks others for what does not come, and forgets what nobody needs. Returns what is given up.
+    pub(crate) fn mend(&mut self, now: Now) -> Vec<RecordId> {
         let due = self.bodies.iter().filter(|(_, body)| body.due() <= now.time());
         let due: Vec<ShortId> = due.map(|(name, _)| *name).collect();
         let mut gone = Vec::new();
         for name in due {
             let Some(body) = self.bodies.get_mut(&name) else { continue };
-            if body.mend(now, &patience, &mut self.words) {
-                body.promote(self.limits.feeds_max, now, &mut self.words);
-            } else {
+            if !body.mend(now, &mut self.words) {
                 gone.extend(self.drop_body(name));
             }
         }
         gone
     }
 
-    /// Returns when [`Pieces::mend`] is due.
+    /// Returns when [`Pieces::mend`] or [`Pieces::flow`] is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.bodies.values().map(Body::due).min()
+        self.bodies.values().map(Body::due).chain(self.pace.deadline()).min()
     }
 
     pub(crate) fn link_gone(&mut self, link: LinkId, now: Now) {
         for body in self.bodies.values_mut() {
-            body.link_gone(link, now);
-            body.promote(self.limits.feeds_max, now, &mut self.words);
+            body.link_gone(link, now, &mut self.words);
         }
     }
 
@@ -338,3 +385,5 @@ impl Pieces {
 
 /// An incomplete body of which nothing came for so long makes room.
 const STALE_MS: u64 = 1_000;
+/// Signatures of heads that are known to be right.
+const PROVEN_MAX: usize = 1_024;

@@ -42,9 +42,6 @@ struct Args {
     /// Seconds until the first message.
     #[arg(long, default_value_t = 20)]
     settle: u64,
-    /// Links that are sent one large body at a time.
-    #[arg(long, default_value_t = 3)]
-    feeds: usize,
     /// Payload bytes.
     #[arg(long, default_value_t = 1_024)]
     bytes: usize,
@@ -56,7 +53,6 @@ fn main() -> Result<(), String> {
     let mut config = WorldConfig::new(args.seed, args.hosts);
     config.threads = args.threads;
     config.node.engine.body_bytes_max = wire::limits::BODY_BYTES_CEILING;
-    config.node.engine.feeds_max = args.feeds;
     // Much happens at once where all start together.
     config.checks.steps_per_second_max = 1_000_000;
     config.network.loss = sim::network::Loss::Independent(args.loss);

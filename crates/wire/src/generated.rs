@@ -285,15 +285,18 @@ pub struct Piece {
     #[prost(bytes = "bytes", tag = "3")]
     pub bytes: ::prost::bytes::Bytes,
 }
-/// A wish for pieces as soon as the receiver has them, in the place of the last one for this record.
+/// How a body stands at the sender: what it wishes, and what it can give. In the place of its last wish.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Pull {
     /// the record, by the receiver's key
     #[prost(fixed64, tag = "1")]
     pub name: u64,
-    /// a bit for each, the first the lowest; none takes the wish back
+    /// wished as soon as the receiver has them: a bit for each, the first the lowest
     #[prost(uint32, tag = "2")]
     pub pieces: u32,
+    /// here, the same way
+    #[prost(uint32, tag = "3")]
+    pub held: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Subtree {

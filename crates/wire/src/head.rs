@@ -62,14 +62,16 @@ pub struct Piece {
     pub bytes: Bytes,
 }
 
-/// A wish for pieces, as soon as the receiver has them. It replaces the sender's last one for this
-/// record; an empty one takes it back.
+/// How a body stands at the sender. The wish replaces its last one for this record; an empty one
+/// takes it back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pull {
     /// The record, by the receiver's key.
     pub name: ShortId,
-    /// Which pieces.
+    /// Which pieces it wishes, as soon as the receiver has them.
     pub pieces: PieceSet,
+    /// Which pieces it has.
+    pub held: PieceSet,
 }
 
 /// Some pieces of one body.
@@ -252,15 +254,16 @@ impl Piece {
 
 impl Pull {
     pub(crate) fn to_schema(self) -> generated::Pull {
-        generated::Pull { name: self.name.0, pieces: self.pieces.0 }
+        generated::Pull { name: self.name.0, pieces: self.pieces.0, held: self.held.0 }
     }
 
     pub(crate) fn from_schema(schema: &generated::Pull) -> Result<Self, WireError> {
-        let pieces = PieceSet(schema.pieces);
-        if !pieces.without(PieceSet::first(limits::PIECES_MAX)).is_empty() {
+        let (pieces, held) = (PieceSet(schema.pieces), PieceSet(schema.held));
+        let known = PieceSet::first(limits::PIECES_MAX);
+        if !pieces.without(known).is_empty() || !held.without(known).is_empty() {
             return Err(WireError::Field("pieces"));
         }
-        Ok(Self { name: ShortId(schema.name), pieces })
+        Ok(Self { name: ShortId(schema.name), pieces, held })
     }
 }
 

@@ -5,7 +5,7 @@
 //! last one has come the record enters like any other, its signature known to be right.
 
 use wire::{
-    Carried, CarriedHead, Class, Content, Frame, Have, Head, Offer, Opened, Piece, Pull, Push,
+    Carried, CarriedHead, Class, Content, Frame, Head, Offer, Opened, Piece, PieceSet, Pull, Push,
     RecordId, ShortId, Signed, TreeId, limits,
 };
 
@@ -13,15 +13,15 @@ use super::Engine;
 use super::broadcast::{NEWS_MS, on_wire};
 use crate::intake::{Arrival, Pending, Source, Spread};
 use crate::outbox::{Parcel, When};
-use crate::pieces::{Begun, Got, Verdict, What, Word};
+use crate::pieces::{Begun, Got, Neighbour, Verdict, What, Word};
 use crate::recents::Recent;
 use crate::sets::{Place, Standing};
-use crate::{Effect, Event, LinkId, Now};
+use crate::{Effect, Event, LinkId, Now, TicketId};
 
 impl Engine {
     pub(super) fn heads(&mut self, id: LinkId, heads: Vec<CarriedHead>, now: Now) {
         heads.into_iter().for_each(|carried| self.head(id, carried, now));
-        self.say(When::AtOnce);
+        self.say(now);
     }
 
     fn head(&mut self, id: LinkId, carried: CarriedHead, now: Now) {
@@ -46,8 +46,9 @@ impl Engine {
         let hops = carried.hops.saturating_add(1);
         let class = self.alerts.class(&author, carried.head.class, now);
         let claim = carried.head.claim();
+        let proven = self.pieces.is_proven(&record, &carried.head.signature);
         let begun = Begun { id: record, carried, tree, class, spread };
-        let Some(gone) = self.pieces.begin(name, begun, id, now) else {
+        let Some(gone) = self.pieces.begin(name, begun, self.neighbour(id), now) else {
             self.counters.dropped += 1;
             return;
         };
@@ -58,7 +59,12 @@ impl Engine {
         let (of_root, at) = (of_author == tree, now.time());
         let recent = Recent { id: record, tree, ttl, hops, via, holders, of_root, at };
         self.recents.add(recent, now);
-        self.outbox.verify(class, record, claim);
+        if proven {
+            // It was dropped, and its signature is right as it was.
+            self.head_verified(&record, true, now);
+        } else {
+            self.outbox.verify(class, record, claim);
+        }
     }
 
     /// A head that another link had sent before: no part of the tree (TREE-5), but somebody to ask.
@@ -75,16 +81,19 @@ impl Engine {
         if self.pieces.get(name).is_some() {
             self.pieces.second_head(name, id, carried, now);
         } else if carried.offer == Offer::Follow {
-            let what = What::Pull(wire::PieceSet::default());
+            let (pieces, held) = (PieceSet::default(), carried.head.all());
             let class = carried.head.class;
-            self.say_one(When::AtOnce, Word { link: id, id: record, class, what });
+            self.say_one(Word { link: id, id: record, class, what: What::State { pieces, held } });
         }
     }
 
     /// Takes what came of a signature, if it was that of a head.
     pub(super) fn head_verified(&mut self, record: &RecordId, genuine: bool, now: Now) -> bool {
         let name = self.recents.name(record);
-        let Some(verdict) = self.pieces.verified(name, genuine, now) else { return false };
+        let neighbours = self.neighbours();
+        let Some(verdict) = self.pieces.verified(name, genuine, &neighbours, now) else {
+            return false;
+        };
         match verdict {
             Verdict::Genuine => self.head_goes_on(name, now),
             Verdict::False(links, rivals) => {
@@ -95,8 +104,19 @@ impl Engine {
                 rivals.into_iter().for_each(|(link, rival)| self.head(link, rival, now));
             }
         }
-        self.say(When::AtOnce);
+        self.say(now);
         true
+    }
+
+    /// Our links, and how far away they are.
+    fn neighbours(&self) -> Vec<Neighbour> {
+        self.links.greeted_ids().into_iter().map(|link| self.neighbour(link)).collect()
+    }
+
+    fn neighbour(&self, id: LinkId) -> Neighbour {
+        let link = self.links.get(id);
+        let rtt_ms = link.and_then(|it| it.rtt_ms).unwrap_or(RTT_MS);
+        Neighbour { link: id, rtt_ms }
     }
 
     /// Passes a head on along its tree, before its body is here (PIECE-2).
@@ -108,14 +128,14 @@ impl Engine {
         let (head, hops, tree, holders) =
             (body.head().clone(), recent.hops, recent.tree, recent.holders);
         let sources: Vec<Source> = body.sources().map(Source::Link).collect();
-        let (ahead, whole) = (body.is_ahead(), body.is_whole());
+        let whole = body.is_whole();
         self.alerts.spend(&head.author, head.class, now);
         if spread == Spread::Asked {
             self.mend_tree(tree, &sources, now);
         }
         if spread != Spread::Quiet && 0 < ttl {
             let links = self.without(holders);
-            let (eager, _) = match class {
+            let (eager, lazy) = match class {
                 Class::Alert => (links, Vec::new()),
                 Class::Bulk | Class::Control | Class::Normal => self.forest.split(tree, links, now),
             };
@@ -124,45 +144,36 @@ impl Engine {
             let (ttl, offer) = (ttl - 1, Offer::Ask);
             let tree = on_wire(tree, &head.author);
             let carried = CarriedHead { head, ttl, hops, tree, offer };
-            self.send_heads(name, carried, (class, When::AtOnce), &eager, now);
-        }
-        if ahead {
-            self.tell_ahead(name);
+            let id = carried.head.id();
+            let follow = self.send_heads(name, carried, (class, When::AtOnce), &eager);
+            self.pieces.feed(name, &follow, &self.neighbours(), now);
+            self.announce(&id, lazy, now);
         }
         if whole {
             self.body_whole(name, now);
         }
     }
 
-    /// Sends a head to links. On a tree that has been shaped the pieces follow it to the first few;
-    /// the others ask, those at the end of a line elsewhere (PIECE-3).
+    /// Sends a head to links. On a tree that has been shaped the pieces follow it; else its
+    /// receivers ask the one that told them first (PIECE-3). Returns the links they follow to.
     fn send_heads(
         &mut self,
         name: ShortId,
         carried: CarriedHead,
         (class, when): (Class, When),
         links: &[LinkId],
-        now: Now,
-    ) {
+    ) -> Vec<LinkId> {
         let tree = self.pieces.get(name).map(|body| body.tree).unwrap_or_default();
         let warm = class != Class::Alert && self.forest.is_warm(tree);
-        let count = if warm { self.pieces.feeds_max().min(links.len()) } else { 0 };
-        let (follow, ask) = links.split_at(count);
-        for (offer, links) in [(Offer::Follow, follow), (Offer::Ask, ask)] {
-            let carried = CarriedHead { offer, ..carried.clone() };
-            let lane = match offer {
-                // Ahead of its pieces, which wait in that lane.
-                Offer::Follow => lane_of(class),
-                Offer::Ask | Offer::Repair => class,
-            };
-            let frame = Frame::Push(Push { heads: vec![carried], ..Push::default() });
-            self.outbox.send_all(when, lane, links, &frame);
-        }
-        self.pieces.feed(name, follow, now);
-        self.say(when);
+        let offer = if warm { Offer::Follow } else { Offer::Ask };
+        let carried = CarriedHead { offer, ..carried };
+        let frame = Frame::Push(Push { heads: vec![carried], ..Push::default() });
+        self.outbox.send_all(when, class, links, &frame);
+        if warm { links.to_vec() } else { Vec::new() }
     }
 
-    /// Sends out a body that is here, whole: ours, or one that came through a door.
+    /// Sends out a body that is here, whole: ours, or one that came through a door. Its pieces
+    /// follow once everything before them is on disk.
     fn set_off(&mut self, parcel: Parcel, when: When, now: Now) {
         let Parcel { class, carried, links } = parcel;
         let Carried { signed, ttl, hops, tree } = carried;
@@ -170,7 +181,18 @@ impl Engine {
         let name = self.hold_body(&opened, (ttl, hops, tree, class), now);
         let head = Head::of(&opened.signed, opened.record.class());
         let carried = CarriedHead { head, ttl, hops, tree, offer: Offer::Ask };
-        self.send_heads(name, carried, (class, when), &links, now);
+        let follow = self.send_heads(name, carried, (class, when), &links);
+        let ticket = self.ticket();
+        self.setting_off.insert(ticket, (name, follow));
+        self.outbox.effect(when, Effect::Load(ticket, Vec::new(), 0));
+    }
+
+    /// A body is on disk: its pieces may leave.
+    pub(super) fn pieces_set_off(&mut self, ticket: TicketId, now: Now) {
+        let Some((name, mut links)) = self.setting_off.remove(&ticket) else { return };
+        links.retain(|link| self.links.is_greeted(*link));
+        self.pieces.feed(name, &links, &self.neighbours(), now);
+        self.say(now);
     }
 
     /// Sends records to links: those that fit one frame as they are, the others in pieces (PIECE-1).
@@ -244,7 +266,7 @@ impl Engine {
         let Piece { name, index, bytes } = piece;
         let (got, gone) = self.pieces.got(name, id, (index, bytes), now);
         self.give_up(&gone);
-        self.say(When::AtOnce);
+        self.say(now);
         let genuine = self.pieces.get(name).is_some_and(|body| body.is_genuine());
         match got {
             Got::Wrong => {
@@ -254,39 +276,24 @@ impl Engine {
                 self.counters.duplicates += 1;
                 return;
             }
-            Got::First if genuine => self.tell_ahead(name),
             Got::All if genuine => self.body_whole(name, now),
             // What goes on from here waits for the signature.
-            Got::All | Got::First | Got::More => {}
+            Got::All | Got::More => {}
         }
         self.made_progress(&[Source::Link(id)], Spread::Quiet, now);
     }
 
-    /// A peer wants pieces. Where only the store has the body, it is told the head again once the
-    /// store has answered, and asks again.
+    /// A peer says how a body stands there, and what it wishes. Where only the store has the body,
+    /// it is told the head again once the store has answered, and asks again.
     pub(super) fn pull(&mut self, id: LinkId, pull: Pull, now: Now) {
-        if self.pieces.pulled(pull.name, id, pull.pieces, now) {
-            return self.say(When::AtOnce);
+        self.recents.hold(pull.name, self.forest.set(id));
+        if self.pieces.pulled(id, &pull, now) {
+            return self.say(now);
         }
         if let Some(recent) = self.recents.get(pull.name).copied()
             && !pull.pieces.is_empty()
         {
             self.look_up(id, vec![recent]);
-        }
-    }
-
-    /// The first piece is here, so that the others will be: neighbours who wait in other lines, or
-    /// have not even heard of it, may ask (PIECE-4).
-    fn tell_ahead(&mut self, name: ShortId) {
-        let Some(body) = self.pieces.get(name).filter(|body| body.spread != Spread::Quiet) else {
-            return;
-        };
-        let (id, class) = (*body.id(), body.class);
-        let mut links = self.links.greeted_ids();
-        links.retain(|link| !body.is_served(*link));
-        self.counters.announced += links.len() as u64;
-        for link in links {
-            self.say_one(When::AtOnce, Word { link, id, class, what: What::Have });
         }
     }
 
@@ -350,21 +357,16 @@ impl Engine {
         true
     }
 
-    /// Asks others for pieces that do not come.
+    /// Asks others for pieces that do not come, and sends those that may leave now.
     pub(super) fn mend_bodies(&mut self, now: Now) {
-        let links = &self.links;
-        let patience = |link: LinkId| {
-            let rtt_ms = links.get(link).filter(|_| links.is_greeted(link))?.rtt_ms;
-            Some(rtt_ms.unwrap_or(RTT_MS).saturating_mul(2).min(PATIENCE_MS_MAX))
-        };
-        let gone = self.pieces.mend(now, patience);
+        let gone = self.pieces.mend(now);
         self.give_up(&gone);
-        self.say(When::AtOnce);
+        self.say(now);
     }
 
     pub(super) fn bodies_link_gone(&mut self, id: LinkId, now: Now) {
         self.pieces.link_gone(id, now);
-        self.say(When::AtOnce);
+        self.say(now);
     }
 
     /// Bodies that made room may come again.
@@ -384,25 +386,24 @@ impl Engine {
         self.links.greeted_ids().first().copied().map(Source::Link)
     }
 
-    fn say(&mut self, when: When) {
-        self.pieces.words().into_iter().for_each(|word| self.say_one(when, word));
+    fn say(&mut self, now: Now) {
+        self.pieces.flow(now);
+        self.pieces.words().into_iter().for_each(|word| self.say_one(word));
     }
 
-    fn say_one(&mut self, when: When, word: Word) {
+    fn say_one(&mut self, word: Word) {
         let Word { link, id, class, what } = word;
         let Some(key) = self.links.ids_key(link) else { return };
         let name = ShortId::of(key, &id);
         let (lane, frame) = match what {
-            What::Have => {
-                let have = vec![Have { id: name, age_ms: 0 }];
-                (Class::Control, Frame::Push(Push { have, ..Push::default() }))
-            }
             What::Piece(index, bytes) => {
                 (lane_of(class), Frame::Piece(Piece { name, index, bytes }))
             }
-            What::Pull(pieces) => (Class::Control, Frame::Pull(Pull { name, pieces })),
+            What::State { pieces, held } => {
+                (Class::Control, Frame::Pull(Pull { name, pieces, held }))
+            }
         };
-        self.outbox.send_all(when, lane, &[link], &frame);
+        self.outbox.send_as(lane, link, &frame);
     }
 }
 
@@ -419,6 +420,5 @@ fn lane_of(class: Class) -> Class {
     }
 }
 
-/// The round trip before one was measured, and the longest patience with a link.
+/// The round trip before one was measured.
 const RTT_MS: u64 = 200;
-const PATIENCE_MS_MAX: u64 = 2_000;

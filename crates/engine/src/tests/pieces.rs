@@ -3,17 +3,14 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use wire::{
-    CarriedHead, Class, Content, Frame, Have, Head, Identity, Message, Offer, Piece, PieceSet,
-    Pull, Push, Reason, RecordId, Set, ShortId, Signed, TreeId, limits,
+    CarriedHead, Class, Content, Frame, Head, Identity, Message, Offer, Piece, PieceSet, Pull,
+    Push, Reason, RecordId, Set, ShortId, Signed, TreeId, limits,
 };
 
 use super::lab::{
     Lab, START_MS, accepted, closed, config, id_of, message, our_name, puppet, sent, sign,
 };
 use crate::{Config, Effect, Event, Input, LinkId};
-
-/// The key under which the lab's puppets are told short ids.
-const THEIR_KEY: u64 = 7;
 
 fn lab_with(links: u8, change: impl FnOnce(&mut Config)) -> (Lab, Vec<LinkId>) {
     let mut config = Config { body_bytes_max: limits::BODY_BYTES_CEILING, ..config() };
@@ -58,21 +55,30 @@ fn piece_of(lab: &Lab, signed: &Signed, index: usize) -> Frame {
 
 fn deliver(lab: &mut Lab, link: LinkId, signed: &Signed, index: usize) -> Vec<Effect> {
     let piece = piece_of(lab, signed, index);
-    lab.say(link, &piece)
+    let effects = lab.say(link, &piece);
+    // As long as a piece takes on our uplink.
+    [effects, lab.pass(7)].concat()
 }
 
 fn count_of(signed: &Signed) -> usize {
     signed.body.len().div_ceil(limits::PIECE_BYTES)
 }
 
+/// A link wishes pieces, and all that was sent within a tenth of a second.
 fn pull(lab: &mut Lab, link: LinkId, signed: &Signed, pieces: PieceSet) -> Vec<Effect> {
-    let name = our_name(lab, &id_of(signed));
-    lab.say(link, &Frame::Pull(Pull { name, pieces }))
+    let effects = state(lab, link, signed, (pieces, PieceSet::default()));
+    [effects, lab.pass(100)].concat()
 }
 
-fn have(lab: &mut Lab, link: LinkId, signed: &Signed) -> Vec<Effect> {
-    let have = vec![Have { id: our_name(lab, &id_of(signed)), age_ms: 0 }];
-    lab.say(link, &Frame::Push(Push { have, ..Push::default() }))
+/// A link says what it wishes and what it has.
+fn state(
+    lab: &mut Lab,
+    link: LinkId,
+    signed: &Signed,
+    (pieces, held): (PieceSet, PieceSet),
+) -> Vec<Effect> {
+    let name = our_name(lab, &id_of(signed));
+    lab.say(link, &Frame::Pull(Pull { name, pieces, held }))
 }
 
 /// The heads a link was sent, and how each was offered.
@@ -84,34 +90,24 @@ fn heads(effects: &[Effect], link: LinkId) -> Vec<(RecordId, Offer)> {
     pushes.flatten().map(|carried| (carried.head.id(), carried.offer)).collect()
 }
 
-/// The pieces a link was sent, in order.
+/// The pieces a link was sent.
 fn pieces(effects: &[Effect], link: LinkId) -> Vec<u8> {
-    let frames = sent(effects, link).into_iter();
-    frames
-        .filter_map(|frame| match frame {
-            Frame::Piece(piece) => Some(piece.index),
-            _ => None,
-        })
-        .collect()
+    let frames = sent(effects, link).into_iter().filter_map(|frame| match frame {
+        Frame::Piece(piece) => Some(piece.index),
+        _ => None,
+    });
+    let mut pieces: Vec<u8> = frames.collect();
+    pieces.sort_unstable();
+    pieces
 }
 
-/// What a link was asked for.
-fn pulls(effects: &[Effect], link: LinkId) -> Vec<PieceSet> {
-    let frames = sent(effects, link).into_iter();
-    frames
-        .filter_map(|frame| match frame {
-            Frame::Pull(pull) => Some(pull.pieces),
-            _ => None,
-        })
-        .collect()
-}
-
-fn told(effects: &[Effect], link: LinkId, signed: &Signed) -> bool {
-    let name = ShortId::of(THEIR_KEY, &id_of(signed));
-    sent(effects, link).into_iter().any(|frame| match frame {
-        Frame::Push(push) => push.have.iter().any(|have| have.id == name),
-        _ => false,
-    })
+/// What a link was asked for, the last time it was told.
+fn wish(effects: &[Effect], link: LinkId) -> Option<PieceSet> {
+    let pulls = sent(effects, link).into_iter().filter_map(|frame| match frame {
+        Frame::Pull(pull) => Some(pull.pieces),
+        _ => None,
+    });
+    pulls.last()
 }
 
 fn checks(effects: &[Effect]) -> usize {
@@ -168,40 +164,56 @@ fn nothing_goes_on_before_the_signature_of_the_head_was_checked() {
     (0..3).for_each(|index| effects.extend(deliver(&mut lab, links[0], &signed, index)));
     assert!(heads(&effects, links[1]).is_empty() && pieces(&effects, links[1]).is_empty());
     assert!(accepted(&effects).is_empty());
-    let effects = lab.input(Input::Verified(vec![(id_of(&signed), true)]));
+    let mut effects = lab.input(Input::Verified(vec![(id_of(&signed), true)]));
     assert_eq!(accepted(&effects), vec![id_of(&signed)]);
+    effects.extend(lab.pass(20));
     assert_eq!(pieces(&effects, links[1]), vec![0, 1, 2]);
 }
 
 #[test]
-fn on_a_tree_that_is_known_the_pieces_follow_to_a_few_at_a_time() {
+fn on_a_tree_that_is_known_the_pieces_follow_unasked() {
     // PIECE-3
-    let (mut lab, links) = lab_with(6, |it| it.feeds_max = 2);
+    let (mut lab, links) = lab_with(6, |_| {});
     warm_up(&mut lab, links[0]);
     let signed = large(1, 60_000);
-    let effects = herald(&mut lab, links[0], &signed, Offer::Follow);
-    let offers: Vec<Offer> = links[1..].iter().map(|it| heads(&effects, *it)[0].1).collect();
-    assert_eq!(offers.iter().filter(|offer| **offer == Offer::Follow).count(), 2);
-    let fed: Vec<LinkId> = links[1..].to_vec();
-    let (fed, waiting): (Vec<LinkId>, Vec<LinkId>) =
-        fed.into_iter().partition(|it| heads(&effects, *it)[0].1 == Offer::Follow);
-    let all = head_of(&signed, Offer::Ask).head.all();
-    pull(&mut lab, waiting[0], &signed, all);
-    let effects = deliver(&mut lab, links[0], &signed, 0);
-    assert!(fed.iter().all(|link| pieces(&effects, *link) == vec![0]));
-    assert!(pieces(&effects, waiting[0]).is_empty());
-    // PIECE-4: it is told that we are ahead. Somebody who is fed has most of it: the next.
-    assert!(waiting.iter().all(|link| told(&effects, *link, &signed)));
-    let effects = have(&mut lab, fed[1], &signed);
-    assert_eq!(pieces(&effects, waiting[0]), vec![0]);
-    let effects = deliver(&mut lab, links[0], &signed, 1);
-    for link in [fed[0], fed[1], waiting[0]] {
-        assert_eq!(pieces(&effects, link), vec![1]);
+    let mut effects = herald(&mut lab, links[0], &signed, Offer::Follow);
+    for link in &links[1..] {
+        assert_eq!(heads(&effects, *link), vec![(id_of(&signed), Offer::Follow)]);
     }
-    // A link that says nothing does not hold its place for ever.
-    let effects = pull(&mut lab, waiting[1], &signed, all);
-    assert!(pieces(&effects, waiting[1]).is_empty());
-    assert_eq!(pieces(&lab.pass(1_100), waiting[1]), vec![0, 1]);
+    (0..4).for_each(|index| effects.extend(deliver(&mut lab, links[0], &signed, index)));
+    // Nobody is served a third time before everybody was twice.
+    let served = |effects: &[Effect]| -> Vec<usize> {
+        links[1..].iter().map(|link| pieces(effects, *link).len()).collect()
+    };
+    assert!(served(&effects).iter().all(|count| (1..=2).contains(count)), "{:?}", served(&effects));
+    // What waits is taken back in a word, and nothing goes out twice.
+    let all = head_of(&signed, Offer::Ask).head.all();
+    state(&mut lab, links[1], &signed, (PieceSet::default(), all));
+    let later = lab.pass(500);
+    assert!(pieces(&later, links[1]).is_empty());
+    let effects = [effects, later].concat();
+    assert!(links[2..].iter().all(|link| pieces(&effects, *link) == vec![0, 1, 2, 3]));
+}
+
+#[test]
+fn pieces_leave_no_faster_than_the_uplink_takes_them() {
+    // PIECE-3
+    let (mut lab, links) = lab_with(10, |it| it.pieces_bytes_per_s = 1_536_000);
+    let signed = large(1, 130_000);
+    herald(&mut lab, links[0], &signed, Offer::Ask);
+    (0..9).for_each(|index| drop(deliver(&mut lab, links[0], &signed, index)));
+    lab.pass(100);
+    let all = head_of(&signed, Offer::Ask).head.all();
+    let mut effects = Vec::new();
+    for link in &links[1..] {
+        effects.extend(state(&mut lab, *link, &signed, (all, PieceSet::default())));
+    }
+    effects.extend(lab.pass(200));
+    let sent: usize = links[1..].iter().map(|link| pieces(&effects, *link).len()).sum();
+    // Two at once, and one each 10 ms.
+    assert!((20..=24).contains(&sent), "{sent} pieces of 15,360 bytes in 200 ms");
+    let effects = [effects, lab.pass(1_000)].concat();
+    assert!(links[1..].iter().all(|link| pieces(&effects, *link).len() == 9));
 }
 
 #[test]
@@ -216,8 +228,10 @@ fn a_record_of_ours_is_on_disk_before_its_head_leaves() {
     assert!(heads(&effects[..persist], links[0]).is_empty());
     assert_eq!(heads(&effects[persist..], links[0]), vec![(ids[0], Offer::Ask)]);
     let name = our_name(&lab, &ids[0]);
-    let ask = Frame::Pull(Pull { name, pieces: PieceSet::first(4) });
-    assert_eq!(pieces(&lab.say(links[0], &ask), links[0]), vec![0, 1, 2, 3]);
+    let held = PieceSet::default();
+    let ask = Frame::Pull(Pull { name, pieces: PieceSet::first(4), held });
+    let effects = [lab.say(links[0], &ask), lab.pass(30)].concat();
+    assert_eq!(pieces(&effects, links[0]), vec![0, 1, 2, 3]);
     for effect in &lab.effects {
         if let Effect::Send(_, _, bytes) = effect {
             assert!(bytes.len() <= 16 * 1024, "a frame of {} bytes", bytes.len());
@@ -226,43 +240,72 @@ fn a_record_of_ours_is_on_disk_before_its_head_leaves() {
 }
 
 #[test]
-fn what_does_not_come_is_asked_of_another_and_the_first_wins() {
+fn what_does_not_come_is_asked_of_another() {
     // PIECE-4
     let (mut lab, links) = lab_with(3, |_| {});
     let signed = large(1, 60_000);
     let effects = herald(&mut lab, links[0], &signed, Offer::Ask);
     let all = head_of(&signed, Offer::Ask).head.all();
-    assert_eq!(pulls(&effects, links[0]), vec![all]);
+    assert_eq!(wish(&effects, links[0]), Some(all));
     herald(&mut lab, links[1], &signed, Offer::Ask);
     deliver(&mut lab, links[0], &signed, 0);
     // It stalls.
-    let effects = lab.pass(70);
+    let effects = lab.pass(110);
     let rest = all.without(PieceSet::one(0));
-    assert_eq!(pulls(&effects, links[1]), vec![rest]);
-    let effects = deliver(&mut lab, links[1], &signed, 1);
-    assert_eq!(pulls(&effects, links[0]), vec![PieceSet::default()]);
-    // The link it comes from dies: somebody else, when the next piece is late.
-    lab.input(Input::Disconnected(links[1], "reset".to_owned()));
-    let effects = lab.pass(220);
-    assert_eq!(pulls(&effects, links[0]), vec![rest.without(PieceSet::one(1))]);
+    assert_eq!(wish(&effects, links[1]), Some(rest));
+    assert_eq!(wish(&effects, links[0]), Some(PieceSet::default()));
+    deliver(&mut lab, links[1], &signed, 1);
+    // The link it comes from dies: somebody else at once.
+    let effects = lab.input(Input::Disconnected(links[1], "reset".to_owned()));
+    assert_eq!(wish(&effects, links[0]), Some(rest.without(PieceSet::one(1))));
     let effects: Vec<Effect> =
         (2..4).flat_map(|index| deliver(&mut lab, links[0], &signed, index)).collect();
     assert_eq!(accepted(&effects), vec![id_of(&signed)]);
 }
 
 #[test]
-fn who_waits_in_line_asks_whoever_is_ahead() {
+fn what_a_near_neighbour_has_is_asked_of_it_and_the_others_are_told() {
     // PIECE-4
     let (mut lab, links) = lab_with(3, |_| {});
     let signed = large(1, 60_000);
-    herald(&mut lab, links[0], &signed, Offer::Ask);
-    let effects = have(&mut lab, links[1], &signed);
+    herald(&mut lab, links[0], &signed, Offer::Follow);
     let all = head_of(&signed, Offer::Ask).head.all();
-    assert_eq!(pulls(&effects, links[1]), vec![all]);
+    let (none, first) = (PieceSet::default(), PieceSet::first(2));
+    let effects = state(&mut lab, links[1], &signed, (none, first));
+    assert_eq!(wish(&effects, links[1]), Some(first));
+    assert_eq!(wish(&effects, links[0]), Some(all.without(first)));
+    // One of the two comes, and neighbours hear of that.
     let effects = deliver(&mut lab, links[1], &signed, 0);
-    assert_eq!(pulls(&effects, links[0]), vec![PieceSet::default()]);
-    // Now that it comes nobody else is asked.
-    assert!(pulls(&have(&mut lab, links[2], &signed), links[2]).is_empty());
+    let held = |link| {
+        let frames = sent(&effects, link).into_iter();
+        frames.filter_map(|it| if let Frame::Pull(pull) = it { Some(pull.held) } else { None })
+    };
+    assert_eq!(held(links[2]).last(), Some(PieceSet::one(0)));
+    // The other does not: it is asked of the next who has it, or of the first.
+    let effects = lab.pass(60);
+    assert_eq!(wish(&effects, links[1]), Some(none));
+    assert_eq!(wish(&effects, links[0]), Some(all.without(PieceSet::one(0))));
+    let effects = state(&mut lab, links[2], &signed, (none, first));
+    assert_eq!(wish(&effects, links[2]), Some(PieceSet::one(1)));
+}
+
+#[test]
+fn a_head_that_was_right_is_not_checked_again() {
+    // INTAKE-3
+    let (mut lab, links) = lab_with(2, |_| {});
+    let signed = large(1, 40_000);
+    assert_eq!(checks(&herald(&mut lab, links[0], &signed, Offer::Follow)), 1);
+    lab.pass(15_000);
+    assert_eq!(lab.engine.bodies().0, 0);
+    let effects = herald(&mut lab, links[1], &signed, Offer::Repair);
+    let all = head_of(&signed, Offer::Ask).head.all();
+    assert_eq!((checks(&effects), wish(&effects, links[1])), (0, Some(all)));
+    // With another signature it might be anything.
+    let mut other = large(2, 40_000);
+    herald(&mut lab, links[0], &other, Offer::Follow);
+    lab.pass(15_000);
+    other.signature[9] ^= 1;
+    assert_eq!(checks(&herald(&mut lab, links[1], &other, Offer::Follow)), 1);
 }
 
 #[test]
@@ -278,8 +321,8 @@ fn a_piece_that_is_not_what_the_head_says_ends_the_link() {
     piece.bytes = Bytes::from(bytes);
     let effects = lab.say(links[0], &Frame::Piece(piece));
     assert_eq!(closed(&effects), vec![(links[0], Reason::Misbehaved)]);
-    let effects = lab.pass(70);
-    assert_eq!(pulls(&effects, links[1]).len(), 1);
+    let all = head_of(&signed, Offer::Ask).head.all();
+    assert_eq!(wish(&effects, links[1]), Some(all));
     for index in 0..3 {
         deliver(&mut lab, links[1], &signed, index);
     }
@@ -330,7 +373,7 @@ fn what_its_author_signed_and_is_no_record_is_dropped_and_nobody_else_blamed() {
     assert!(heads(&lab.effects, links[1]).iter().any(|(head, _)| *head == id));
     // It is not carried a second time.
     let effects = lab.say(links[1], &frame);
-    assert_eq!((checks(&effects), pulls(&effects, links[1])), (0, vec![PieceSet::default()]));
+    assert_eq!((checks(&effects), wish(&effects, links[1])), (0, Some(PieceSet::default())));
 }
 
 #[test]
@@ -396,11 +439,15 @@ fn who_pulls_for_ever_is_sent_a_body_three_times_at_most() {
     herald(&mut lab, links[0], &signed, Offer::Follow);
     (0..3).for_each(|index| drop(deliver(&mut lab, links[0], &signed, index)));
     let all = head_of(&signed, Offer::Ask).head.all();
-    let sent: usize =
-        (0..50).map(|_| pieces(&pull(&mut lab, links[1], &signed, all), links[1]).len()).sum();
-    assert!((3..=9).contains(&sent), "{sent} pieces of 3");
+    let mut effects = Vec::new();
+    for _ in 0..8 {
+        effects.extend(pull(&mut lab, links[1], &signed, all));
+        effects.extend(lab.pass(200));
+    }
+    let sent = pieces(&effects, links[1]).len();
+    assert!((6..=9).contains(&sent), "{sent} pieces of 3");
     // Names of nothing mean nothing.
-    let none = Frame::Pull(Pull { name: ShortId(5), pieces: all });
+    let none = Frame::Pull(Pull { name: ShortId(5), pieces: all, held: all });
     assert!(sent_none(&lab.say(links[1], &none)));
 }
 
@@ -426,7 +473,7 @@ fn a_body_that_only_the_store_has_is_served_from_there() {
     let other = large(2, 40_000);
     herald(&mut lab, links[0], &other, Offer::Ask);
     let effects = herald(&mut lab, links[0], &other, Offer::Ask);
-    assert_eq!(pulls(&effects, links[0]).len(), 1);
+    assert_eq!(wish(&effects, links[0]), Some(all));
 }
 
 #[test]
@@ -436,7 +483,8 @@ fn a_comparison_brings_large_records_in_pieces_and_they_go_nowhere() {
     let signed = large(1, 40_000);
     let effects = herald(&mut lab, links[0], &signed, Offer::Repair);
     assert!(heads(&effects, links[1]).is_empty());
-    assert_eq!(pulls(&effects, links[0]).len(), 1);
+    let all = head_of(&signed, Offer::Ask).head.all();
+    assert_eq!(wish(&effects, links[0]), Some(all));
     let mut effects = Vec::new();
     (0..3).for_each(|index| effects.extend(deliver(&mut lab, links[0], &signed, index)));
     assert_eq!((lab.messages(), heads(&effects, links[1]).len()), (1, 0));
@@ -481,7 +529,7 @@ fn a_second_head_is_pruned_and_does_not_start_a_second_body() {
     deliver(&mut lab, links[0], &signed, 0);
     let mut effects = herald(&mut lab, links[1], &signed, Offer::Follow);
     assert_eq!((checks(&effects), lab.engine.bodies().0), (0, 1));
-    assert_eq!(pulls(&effects, links[1]), vec![PieceSet::default()]);
+    assert_eq!(wish(&effects, links[1]), Some(PieceSet::default()));
     effects = lab.pass(60);
     let pruned = sent(&effects, links[1])
         .into_iter()

@@ -139,9 +139,9 @@ fn piece() -> impl Strategy<Value = Frame> {
 }
 
 fn pull() -> impl Strategy<Value = Frame> {
-    (any::<u64>(), 0..=limits::PIECES_MAX).prop_map(|(name, count)| {
-        Frame::Pull(Pull { name: ShortId(name), pieces: PieceSet::first(count) })
-    })
+    let set = || (0..=limits::PIECES_MAX).prop_map(PieceSet::first);
+    (any::<u64>(), set(), set())
+        .prop_map(|(name, pieces, held)| Frame::Pull(Pull { name: ShortId(name), pieces, held }))
 }
 
 fn report() -> impl Strategy<Value = Option<Report>> {

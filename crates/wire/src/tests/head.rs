@@ -141,9 +141,13 @@ fn heads_pieces_and_pulls_have_limits() {
     assert_eq!(piece(last - 1, most), Ok(()));
     assert_eq!(piece(last, 1), Err(WireError::Field("piece index")));
     assert_eq!(piece(0, most + 1), too_large("piece bytes", most + 1, most));
-    let pull = |pieces| decode(generated::frame::Kind::Pull(generated::Pull { name: 1, pieces }));
-    assert_eq!(pull((1 << last) - 1), Ok(()));
-    assert_eq!(pull(1 << last), Err(WireError::Field("pieces")));
-    let all = Pull { name: ShortId(1), pieces: PieceSet::first(limits::PIECES_MAX) };
+    let pull = |pieces, held| {
+        decode(generated::frame::Kind::Pull(generated::Pull { name: 1, pieces, held }))
+    };
+    assert_eq!(pull((1 << last) - 1, (1 << last) - 1), Ok(()));
+    assert_eq!(pull(1 << last, 0), Err(WireError::Field("pieces")));
+    assert_eq!(pull(0, 1 << last), Err(WireError::Field("pieces")));
+    let pieces = PieceSet::first(limits::PIECES_MAX);
+    let all = Pull { name: ShortId(1), pieces, held: PieceSet::default() };
     assert_eq!(all.pieces.iter().count(), limits::PIECES_MAX);
 }
