@@ -74,7 +74,7 @@ fn known() -> impl Iterator<Item = &'static str> {
 }
 
 /// Who and where a node is follows from the world.
-const THE_WORLDS: &[&str] = &["network", "bootstrap", "public", "door_port"];
+const THE_WORLDS: &[&str] = &["network", "bootstrap", "public", "door_port", "checkpoints"];
 
 #[cfg(test)]
 mod tests {
