@@ -45,6 +45,7 @@ mod lattice;
 mod mix;
 mod probe;
 mod records;
+mod search;
 mod tick;
 mod view;
 
@@ -93,6 +94,7 @@ pub struct Engine {
     clocks: Clocks,
     circle: circle::Circle,
     mix: mix::Mix,
+    search: search::Search,
     probing: probe::Probing,
     /// Where checkpoints are made, if this network has attesters.
     chamber: Option<Box<Chamber>>,
@@ -201,6 +203,7 @@ impl Engine {
             counters: Counters::default(),
             clocks,
             circle: circle::Circle::new(),
+            search: search::Search::default(),
             mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
             chamber: Chamber::new(&config, kept.council, now).map(Box::new),
@@ -285,7 +288,7 @@ impl Engine {
             Frame::Fetch(fetch) => self.fetch(id, fetch),
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
             Frame::Peers(peers) => self.peers(id, peers, now),
-            Frame::PeersWanted => self.peers_wanted(id, now),
+            Frame::PeersWanted(wanted) => self.peers_wanted(id, wanted, now),
             Frame::Piece(piece) => self.piece(id, piece, now),
             Frame::Pull(pull) => self.pull(id, pull, now),
             Frame::Ping(ping) => self.ping(id, &ping, now),

@@ -344,24 +344,15 @@ impl Membership {
         found
     }
 
-    /// Returns where to dial a node that could be dialled though no link is wanted: one of those
-    /// proposed, or any.
-    pub(crate) fn stranger(
-        &mut self,
-        proposed: &[NodeId],
-        random: &mut Random,
-        now: Now,
-    ) -> Option<(NodeId, Address)> {
-        let is_due = |known: &&Known| known.retry_at() <= now.time();
-        let free = |node: &NodeId| {
-            !self.linked.contains(node) && self.book.get(node).as_ref().is_some_and(is_due)
-        };
-        let proposed = proposed.iter().copied().filter(free).find_map(|node| self.reserve(&node));
-        if let Some((node, address)) = proposed {
-            self.dialled(&address, Target::Node(node), now);
-            return Some((node, address));
+    /// Returns where to dial a node that somebody named, if it is known, due and not linked.
+    pub(crate) fn dial_named(&mut self, node: &NodeId, now: Now) -> Option<Address> {
+        let is_due = self.book.get(node).is_some_and(|known| known.retry_at() <= now.time());
+        if !is_due || self.linked.contains(node) || self.dialled_nodes().contains(node) {
+            return None;
         }
-        self.due(1, random, now).pop()
+        let (node, address) = self.reserve(node)?;
+        self.dialled(&address, Target::Node(node), now);
+        Some(address)
     }
 
     /// Returns where to dial a node that was heard once and does not answer now, whatever its turn,

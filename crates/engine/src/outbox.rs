@@ -124,7 +124,7 @@ fn class_of(frame: &Frame) -> Class {
         | Frame::Fetch(_)
         | Frame::Goodbye(_)
         | Frame::Peers(_)
-        | Frame::PeersWanted
+        | Frame::PeersWanted(_)
         | Frame::Ping(_)
         | Frame::Pong(_)
         | Frame::Pull(_)

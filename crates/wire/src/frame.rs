@@ -27,7 +27,7 @@ pub enum Frame {
     /// Profiles of nodes I know.
     Peers(Peers),
     /// Tell me whom you know.
-    PeersWanted,
+    PeersWanted(PeersWanted),
     /// A piece of a body.
     Piece(Piece),
     /// Are you there?
@@ -101,6 +101,15 @@ pub struct Peers {
     pub profiles: Vec<Signed>,
     /// Whether about as many are wanted back: a shuffle.
     pub answer_wanted: bool,
+}
+
+/// Whom the sender of a wish for profiles wants to hear of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PeersWanted {
+    /// Some of all.
+    Any,
+    /// Those nearest to the one who is asked.
+    Near,
 }
 
 /// A record on its way, with what changes at every hop and is therefore not signed.
@@ -356,7 +365,7 @@ impl Frame {
             Self::Goodbye(_) => "goodbye",
             Self::Hello(_) => "hello",
             Self::Peers(_) => "peers",
-            Self::PeersWanted => "peers_wanted",
+            Self::PeersWanted(_) => "peers_wanted",
             Self::Piece(_) => "piece",
             Self::Ping(_) => "ping",
             Self::Pong(_) => "pong",

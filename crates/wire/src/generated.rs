@@ -404,7 +404,11 @@ pub struct Peers {
     pub answer_wanted: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PeersWanted {}
+pub struct PeersWanted {
+    /// those nearest to the one who is asked, and not any
+    #[prost(bool, tag = "1")]
+    pub near: bool,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Goodbye {
     #[prost(enumeration = "Reason", tag = "1")]

@@ -114,10 +114,15 @@ impl Engine {
         }
     }
 
+    fn end_scouting(&mut self, now: Now) {
+        self.circle.scouting = Scouting::Done;
+        self.search(SEARCHES, now);
+    }
+
     /// Does what is due.
     pub(super) fn turn_circle(&mut self, now: Now) {
         if matches!(self.circle.scouting, Scouting::Until(at) if at <= now.time()) {
-            self.circle.scouting = Scouting::Done;
+            self.end_scouting(now);
             self.settle(now);
         }
         if self.circle.surplus_at.is_some_and(|at| at <= now.time()) {
@@ -133,7 +138,7 @@ impl Engine {
     pub(super) fn settle(&mut self, now: Now) {
         let enough = self.candidates_max() <= self.measured().len();
         if self.circle.scouting != Scouting::Done && enough {
-            self.circle.scouting = Scouting::Done;
+            self.end_scouting(now);
         }
         if self.circle.scouting != Scouting::Done || self.knows_few() {
             return;
@@ -257,18 +262,18 @@ impl Engine {
                 // Unless it succeeds, the next searches are rarer.
                 self.circle.near_failures = (self.circle.near_failures + 1).min(NEAR_FAILURES_MAX);
                 self.circle.near_skips = (1 << self.circle.near_failures) - 1;
-                let tips = std::mem::take(&mut self.mix.tips);
-                self.dial_stranger(&tips, now);
+                self.search(1, now);
+                self.dial_stranger(now);
             }
             Turn::Random => {
                 self.circle.turn = Turn::Near;
-                self.circle.swap = self.dial_stranger(&[], now);
+                self.circle.swap = self.dial_stranger(now);
             }
         }
     }
 
-    fn dial_stranger(&mut self, proposed: &[NodeId], now: Now) -> Option<NodeId> {
-        let (node, address) = self.membership.stranger(proposed, &mut self.random, now)?;
+    fn dial_stranger(&mut self, now: Now) -> Option<NodeId> {
+        let (node, address) = self.membership.due(1, &mut self.random, now).pop()?;
         self.outbox.now(Effect::Dial(address));
         Some(node)
     }
@@ -285,6 +290,8 @@ impl Engine {
     }
 }
 
+/// Rounds in which near nodes are asked for nearer ones, once candidates were chosen.
+const SEARCHES: u32 = 3;
 /// How long candidates are collected after the first answer.
 const SCOUT_MS: u64 = 5_000;
 /// Between two links that are let go.

@@ -1,11 +1,10 @@
 //! Who is in whose book: profiles go to everybody while the network is small, and are mixed by
 //! random walks and shuffles beyond (MEMBER-2, MEMBER-3, MEMBER-10).
 
-use wire::{Carried, Frame, NodeId, Opened, Peers, Signed, TreeId, limits};
+use wire::{Carried, Frame, Opened, Peers, PeersWanted, Signed, TreeId, limits};
 
 use super::Engine;
 use crate::intake::{Arrival, Source, Spread};
-use crate::links::Role;
 use crate::outbox::{Parcel, When, into_frames};
 use crate::sets::Standing;
 use crate::{LinkId, Now, Time};
@@ -19,14 +18,11 @@ pub(super) struct Mix {
     news: bool,
     /// How many more answers without news we take before new links are no longer asked.
     hunger: u8,
-    /// Nodes that a near neighbour named last: they may be near as well.
-    pub(super) tips: Vec<NodeId>,
 }
 
 impl Mix {
     pub(super) fn new(first: Time, shuffle_ms: u64) -> Self {
-        let (news, hunger, tips) = (true, HUNGER, Vec::new());
-        Self { shuffle_at: first, shuffle_wait_ms: shuffle_ms, news, hunger, tips }
+        Self { shuffle_at: first, shuffle_wait_ms: shuffle_ms, news: true, hunger: HUNGER }
     }
 
     pub(super) fn deadline(&self) -> Time {
@@ -93,15 +89,12 @@ impl Engine {
     pub(super) fn peers(&mut self, id: LinkId, peers: Peers, now: Now) {
         let Peers { profiles, answer_wanted } = peers;
         let Some(link) = self.links.get(id) else { return };
-        let (peer, near) = (link.peer, link.role == Role::Near);
+        let peer = link.peer;
         if answer_wanted && self.may_hand_out(id, now) {
             let sample = self.membership.sample(&peer, SHUFFLE_PROFILES, &mut self.random);
             self.outbox.send(id, &into_peers(sample));
         }
-        if near {
-            let named = profiles.iter().map(|it| it.author).filter(|node| *node != self.me);
-            self.mix.tips = named.take(SHUFFLE_PROFILES).collect();
-        }
+        self.tipped(id, &profiles);
         let before = std::mem::take(&mut self.mix.news);
         for profile in profiles {
             if !self.membership.has_profile(&profile) {
@@ -113,9 +106,13 @@ impl Engine {
     }
 
     /// Hands profiles to a node that knows few; in a large world others hear of it as well.
-    pub(super) fn peers_wanted(&mut self, id: LinkId, now: Now) {
+    pub(super) fn peers_wanted(&mut self, id: LinkId, wanted: PeersWanted, now: Now) {
         if !self.may_hand_out(id, now) {
             return;
+        }
+        match wanted {
+            PeersWanted::Any => {}
+            PeersWanted::Near => return self.name_the_nearest(id),
         }
         self.hand_out_peers(id);
         let Some(peer) = self.links.get(id).map(|link| link.peer) else { return };
@@ -151,7 +148,7 @@ impl Engine {
     /// Asks a new neighbour whom it knows, while that brings something.
     pub(super) fn ask_if_hungry(&mut self, id: LinkId) {
         if self.is_small_world() && 0 < self.mix.hunger {
-            self.outbox.send(id, &Frame::PeersWanted);
+            self.outbox.send(id, &Frame::PeersWanted(PeersWanted::Any));
         }
     }
 

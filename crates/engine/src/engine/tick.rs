@@ -1,6 +1,6 @@
 //! What is due: probes, dials, rotation, comparisons, expiry.
 
-use wire::Frame;
+use wire::{Frame, PeersWanted};
 
 use super::Engine;
 use crate::sets::until_hour_ms;
@@ -24,6 +24,7 @@ impl Engine {
             (self.doors.deadline(), "a door check"),
             (self.mend_deadline(), "an announcement or a missing record"),
             (self.circle.deadline(), "the choice of links"),
+            (self.search.deadline(), "the search for near nodes"),
             (Some(self.mix.deadline()), "a shuffle"),
             (self.tell_deadline(), "a comparison"),
             (self.chamber.as_ref().map(|it| it.at()), "the council"),
@@ -43,6 +44,7 @@ impl Engine {
         }
         self.probe(now);
         self.turn_circle(now);
+        self.turn_search(now);
         self.shuffle(now);
         self.check_doors(now);
         self.mend(now);
@@ -162,7 +164,9 @@ impl Engine {
     fn ask_for_peers(&mut self) {
         if 0 < self.links_short() {
             let chosen = self.random.pick(self.links.greeted_ids(), 1);
-            chosen.into_iter().for_each(|id| self.outbox.send(id, &Frame::PeersWanted));
+            chosen
+                .into_iter()
+                .for_each(|id| self.outbox.send(id, &Frame::PeersWanted(PeersWanted::Any)));
         }
     }
 }

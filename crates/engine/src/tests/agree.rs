@@ -1,7 +1,8 @@
 //! Neighbours tell each other how their sets look, seldom, and as of a moment ago.
 
 use wire::{
-    Class, Content, Digest, Frame, Message, Pong, Records, Set, SetSummary, Signed, Summary,
+    Class, Content, Digest, Frame, Message, PeersWanted, Pong, Records, Set, SetSummary, Signed,
+    Summary,
 };
 
 use super::lab::*;
@@ -199,7 +200,7 @@ fn who_was_behind_a_wall_is_asked_as_soon_as_it_speaks() {
     let (mut lab, links) = lab_of_twelve();
     lab.push(links[0], &message(&puppet(50), lab.now.unix_ms - 60_000, "x"), 0);
     pass_but(&mut lab, 60_000, Some(links[5]));
-    lab.say(links[5], &Frame::PeersWanted);
+    lab.say(links[5], &Frame::PeersWanted(PeersWanted::Any));
     let told = pass_agreeing(&mut lab, 1_500);
     assert!(told.iter().any(|(link, _)| *link == links[5]), "{told:?}");
 }

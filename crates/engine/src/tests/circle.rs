@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use wire::{Frame, Pong, Reason};
+use wire::{Frame, PeersWanted, Pong, Reason};
 
 use super::lab::*;
 use crate::{Config, Effect, Input, LinkId, Snapshot};
@@ -14,8 +14,20 @@ struct World {
     numbers: BTreeMap<LinkId, u32>,
     rtt_ms: fn(u32) -> u64,
     due: Vec<(u64, LinkId, u32)>,
+    /// Whether the crowd tells who is near to it, and whom it was asked by that way.
+    names: Names,
+    asked: Vec<LinkId>,
     closed: Vec<(u32, Reason)>,
     opened: usize,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Names {
+    Nobody,
+    /// Those a little nearer than itself.
+    Nearer,
+    /// The same far ones.
+    Far,
 }
 
 impl World {
@@ -25,7 +37,8 @@ impl World {
         // On a LAN the answer is there at once.
         lab.answers = rtt_ms(1) == 0;
         let (numbers, due, closed) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { lab, numbers, rtt_ms, due, closed, opened: 0 }
+        let (names, asked) = (Names::Nobody, Vec::new());
+        Self { lab, numbers, rtt_ms, due, names, asked, closed, opened: 0 }
     }
 
     fn pass(&mut self, ms: u64) {
@@ -46,6 +59,23 @@ impl World {
                 self.closed.extend(self.numbers.remove(&link).map(|number| (number, reason)));
             }
             self.hear(&effects);
+            self.name();
+        }
+    }
+
+    /// Answers those wishes for names that came.
+    fn name(&mut self) {
+        for link in std::mem::take(&mut self.asked) {
+            let Some(number) = self.numbers.get(&link).copied() else { continue };
+            let named = match self.names {
+                Names::Nobody => continue,
+                Names::Nearer => number.saturating_sub(8)..number,
+                Names::Far => 140..148,
+            };
+            let named = named.map(|it| profile(&crowd(it), START_MS, &[&door_of(it)]));
+            let frame = peers(named.collect());
+            let effects = self.lab.say(link, &frame);
+            self.hear(&effects);
         }
     }
 
@@ -53,9 +83,13 @@ impl World {
         for effect in effects {
             let Effect::Send(link, _, bytes) = effect else { continue };
             let Some(number) = self.numbers.get(link) else { continue };
-            if let Ok(Frame::Ping(ping)) = Frame::decode(bytes) {
-                let at_ms = self.lab.now.mono_ms + (self.rtt_ms)(*number);
-                self.due.push((at_ms, *link, ping.nonce));
+            match Frame::decode(bytes) {
+                Ok(Frame::Ping(ping)) => {
+                    let at_ms = self.lab.now.mono_ms + (self.rtt_ms)(*number);
+                    self.due.push((at_ms, *link, ping.nonce));
+                }
+                Ok(Frame::PeersWanted(PeersWanted::Near)) => self.asked.push(*link),
+                _ => {}
             }
         }
     }
@@ -130,6 +164,63 @@ fn later_searches_find_nearer_ones() {
     let before = near(&world);
     world.pass(4 * 3_600_000);
     assert!(near(&world) < before, "{before} ms before, {} ms after", near(&world));
+}
+
+#[test]
+fn who_is_near_names_who_is_nearer() {
+    // MEMBER-13: among 150, of which 24 are tried by chance.
+    let mut world = World::new(config(), 150, by_number);
+    world.names = Names::Nearer;
+    world.pass(30_000);
+    let linked: Vec<u32> = world.linked().into_iter().collect();
+    assert!(linked[..3].iter().sum::<u32>() <= 12, "{linked:?}");
+    assert!(world.opened <= 24 + 12, "{} dials", world.opened);
+}
+
+#[test]
+fn names_of_far_ones_cost_a_few_dials_and_change_nothing() {
+    // MEMBER-13
+    let mut alone = World::new(config(), 150, by_number);
+    alone.pass(60_000);
+    let mut world = World::new(config(), 150, by_number);
+    world.names = Names::Far;
+    world.pass(60_000);
+    assert_eq!(world.linked().first(), alone.linked().first());
+    assert!(world.opened <= 24 + 12, "{} dials", world.opened);
+}
+
+#[test]
+fn names_nobody_asked_for_are_not_dialled() {
+    // MEMBER-13
+    let mut world = World::new(config(), 150, |_| 0);
+    world.pass(60_000);
+    let opened = world.opened;
+    let link = world.numbers.keys().next().copied().unwrap();
+    let named = (0..8).map(|it| profile(&crowd(it), START_MS, &[&door_of(it)]));
+    let effects = world.lab.say(link, &peers(named.collect()));
+    assert!(dials(&effects).is_empty());
+    world.pass(30_000);
+    assert_eq!(world.opened, opened);
+}
+
+#[test]
+fn the_nearest_are_named_to_who_asks() {
+    // MEMBER-13
+    let mut world = World::new(config(), 24, by_number);
+    world.pass(30_000);
+    let farthest = world.numbers.iter().max_by_key(|(_, number)| **number);
+    let (link, number) = farthest.map(|(link, number)| (*link, *number)).unwrap();
+    let effects = world.lab.say(link, &Frame::PeersWanted(PeersWanted::Near));
+    let answer = effects.iter().find_map(|effect| match effect {
+        Effect::Send(to, _, bytes) if *to == link => match Frame::decode(bytes) {
+            Ok(Frame::Peers(peers)) => Some(peers.profiles),
+            _ => None,
+        },
+        _ => None,
+    });
+    let named: Vec<_> = answer.unwrap().into_iter().map(|it| it.author).collect();
+    let nearest = world.linked().into_iter().filter(|it| *it != number).take(8);
+    assert_eq!(named, nearest.map(|it| crowd(it).id()).collect::<Vec<_>>());
 }
 
 #[test]

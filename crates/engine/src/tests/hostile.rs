@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use wire::lattice::{Door, Envelope, Meaning};
 use wire::{
-    Address, Bridged, Compare, Content, Digest, Fetch, Frame, Hlc, Identity, Item, Message, Ping,
-    Range, Records, Set, SetSummary, Signed, Subtree, Summary, View, Wanted, limits,
+    Address, Bridged, Compare, Content, Digest, Fetch, Frame, Hlc, Identity, Item, Message,
+    PeersWanted, Ping, Range, Records, Set, SetSummary, Signed, Subtree, Summary, View, Wanted,
+    limits,
 };
 
 use super::lab::*;
@@ -153,7 +154,7 @@ fn profiles_are_small_enough_to_be_handed_over() {
         lab.push(link, &signed, 3);
     }
     let known = lab.engine.status().known;
-    let effects = lab.say(link, &Frame::PeersWanted);
+    let effects = lab.say(link, &Frame::PeersWanted(PeersWanted::Any));
     let max = effects
         .iter()
         .filter_map(|effects| match effects {

@@ -1,6 +1,6 @@
 //! Nobody is forgotten, nobody crowds the others out.
 
-use wire::{Address, Frame};
+use wire::{Address, Frame, PeersWanted};
 
 use super::lab::*;
 use crate::{BookRow, Config, Connected, Direction, Effect, Input, LinkId, Snapshot};
@@ -109,7 +109,7 @@ fn peer_exchange_hands_over_at_most_twenty_four() {
     let rows: Vec<(u8, u16, u64)> = (101..=200).map(|it| (it, u16::from(it), 1)).collect();
     let mut lab = Lab::waking(config(), knowing(&rows));
     let link = lab.link(&puppet(1));
-    let effects = lab.say(link, &Frame::PeersWanted);
+    let effects = lab.say(link, &Frame::PeersWanted(PeersWanted::Any));
     let Frame::Peers(profiles) = &sent(&effects, link)[0] else { panic!("no peers") };
     assert_eq!(profiles.profiles.len(), 24);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wire::{Frame, Peers, Signed};
+use wire::{Frame, Peers, PeersWanted, Signed};
 
 use super::lab::*;
 use crate::{BookRow, Config, Effect, LinkId, Snapshot};
@@ -45,7 +45,7 @@ fn a_newcomer_that_asks_is_handed_some_and_told_of() {
     // MEMBER-3
     let mut lab = lab_knowing(config(), crowded(0..300, 0, false));
     let links: Vec<LinkId> = (1..=8).map(|number| lab.link(&puppet(number))).collect();
-    let effects = lab.say(links[0], &Frame::PeersWanted);
+    let effects = lab.say(links[0], &Frame::PeersWanted(PeersWanted::Any));
     let handed = &shuffles(&effects, links[0])[0].profiles;
     assert_eq!(handed.len(), 24);
     let linked: BTreeSet<_> = (2..=8).map(|number| puppet(number).id()).collect();
@@ -62,7 +62,7 @@ fn peers_are_handed_out_within_a_bound() {
     let link = lab.link(&puppet(1));
     let mut answers = 0;
     for _ in 0..200 {
-        answers += shuffles(&lab.say(link, &Frame::PeersWanted), link).len();
+        answers += shuffles(&lab.say(link, &Frame::PeersWanted(PeersWanted::Any)), link).len();
         let wish = Peers { profiles: Vec::new(), answer_wanted: true };
         answers += shuffles(&lab.say(link, &Frame::Peers(wish)), link).len();
         lab.pass(10);

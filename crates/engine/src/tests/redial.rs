@@ -1,6 +1,6 @@
 //! After a loss somebody living is found, however many died.
 
-use wire::Frame;
+use wire::{Frame, PeersWanted};
 
 use super::lab::*;
 use crate::{Input, Snapshot};
@@ -74,7 +74,7 @@ fn who_was_here_is_tried_again_even_with_all_links_up() {
     let (link, url) = lost
         .into_iter()
         .find(|(link, _)| {
-            let effects = lab.say(*link, &Frame::PeersWanted);
+            let effects = lab.say(*link, &Frame::PeersWanted(PeersWanted::Any));
             !sent(&effects, *link).is_empty()
         })
         .unwrap();

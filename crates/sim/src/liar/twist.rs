@@ -85,7 +85,7 @@ fn silent(frame: Frame) -> Option<Frame> {
         Frame::Goodbye(_)
         | Frame::Hello(_)
         | Frame::Peers(_)
-        | Frame::PeersWanted
+        | Frame::PeersWanted(_)
         | Frame::Ping(_)
         | Frame::Pong(_)
         | Frame::Pull(_) => Some(frame),

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Carried, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, Ping, Pong, Push,
-    Range, Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId, View,
-    Wanted,
+    Carried, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted, Ping,
+    Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId,
+    View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -31,7 +31,10 @@ impl Frame {
             Kind::Goodbye(it) => Self::Goodbye(Goodbye::from_schema(it)?),
             Kind::Hello(it) => Self::Hello(Box::new(Hello::from_schema(it)?)),
             Kind::Peers(it) => Self::Peers(Peers::from_schema(it)?),
-            Kind::PeersWanted(_) => Self::PeersWanted,
+            Kind::PeersWanted(it) => Self::PeersWanted(match it.near {
+                false => PeersWanted::Any,
+                true => PeersWanted::Near,
+            }),
             Kind::Piece(it) => Self::Piece(Piece::from_schema(it)?),
             Kind::Ping(it) => Self::Ping(Ping::from_schema(&it)?),
             Kind::Pong(it) => Self::Pong(Pong::from_schema(&it)?),
@@ -56,7 +59,9 @@ impl Frame {
                 profiles: it.profiles.iter().map(Into::into).collect(),
                 answer_wanted: it.answer_wanted,
             }),
-            Self::PeersWanted => Kind::PeersWanted(generated::PeersWanted {}),
+            Self::PeersWanted(it) => {
+                Kind::PeersWanted(generated::PeersWanted { near: *it == PeersWanted::Near })
+            }
             Self::Piece(it) => Kind::Piece(it.to_schema()),
             Self::Ping(it) => Kind::Ping(generated::Ping {
                 nonce: it.nonce,

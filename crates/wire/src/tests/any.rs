@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use crate::{
     Bridged, Carried, CarriedHead, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye,
-    Have, Head, Hello, Hlc, Item, Message, MessageKind, NodeId, Offer, Peers, Piece, PieceSet,
-    Ping, Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, Set, SetSummary,
-    ShortId, Signed, Subtree, Summary, TreeId, View, Wanted, limits,
+    Have, Head, Hello, Hlc, Item, Message, MessageKind, NodeId, Offer, Peers, PeersWanted, Piece,
+    PieceSet, Ping, Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, Set,
+    SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View, Wanted, limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -82,7 +82,7 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         (vec(signed(), 0..4), any::<bool>()).prop_map(|(profiles, answer_wanted)| {
             Frame::Peers(Peers { profiles, answer_wanted })
         }),
-        Just(Frame::PeersWanted),
+        prop_oneof![Just(PeersWanted::Any), Just(PeersWanted::Near)].prop_map(Frame::PeersWanted),
         (any::<u32>(), report()).prop_map(|(nonce, report)| Frame::Ping(Ping { nonce, report })),
         (any::<u32>(), report()).prop_map(|(nonce, report)| Frame::Pong(Pong { nonce, report })),
         push(),
