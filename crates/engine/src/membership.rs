@@ -347,7 +347,7 @@ impl Membership {
     /// Returns where to dial a node that somebody named, if it is known, due and not linked.
     pub(crate) fn dial_named(&mut self, node: &NodeId, now: Now) -> Option<Address> {
         let is_due = self.book.get(node).is_some_and(|known| known.retry_at() <= now.time());
-        if !is_due || self.linked.contains(node) || self.dialled_nodes().contains(node) {
+        if !is_due || self.linked.contains(node) || self.is_dialled(node) {
             return None;
         }
         let (node, address) = self.reserve(node)?;
