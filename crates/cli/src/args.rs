@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    checkpoint, completions, config, demo, get, import, list, peers, publish, put, rm, root, sim,
-    status, up, verify, watch,
+    backup, checkpoint, completions, config, demo, get, import, list, peers, publish, put, rm,
+    root, sim, status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -54,6 +54,9 @@ pub(crate) enum Verb {
     Import(import::Args),
     #[command(subcommand)]
     Checkpoint(checkpoint::Verb),
+    #[command(subcommand)]
+    Backup(backup::Verb),
+    Check(backup::CheckArgs),
     #[command(subcommand)]
     Config(config::Verb),
     #[command(subcommand)]

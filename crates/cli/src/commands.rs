@@ -1,5 +1,6 @@
 //! What each verb does: one file per verb.
 
+pub(crate) mod backup;
 pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -55,6 +56,8 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
     let place = || place(&global, output);
     match verb {
         Verb::Checkpoint(verb) => checkpoint::run(&verb, &place()?).await,
+        Verb::Backup(verb) => backup::run(&verb, &place()?),
+        Verb::Check(args) => backup::check(&args, &place()?),
         Verb::Completions(args) => completions::run(&args, output),
         Verb::Config(verb) => config::run(&verb, &place()?).await,
         Verb::Demo(args) => demo::run(&args, global.dir.as_deref(), output).await,
@@ -87,7 +90,9 @@ fn place(global: &Global, output: Output) -> anyhow::Result<Place> {
 fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match verb {
         Verb::Demo(_) | Verb::Up(_) => tokio::runtime::Builder::new_multi_thread(),
-        Verb::Checkpoint(_)
+        Verb::Backup(_)
+        | Verb::Check(_)
+        | Verb::Checkpoint(_)
         | Verb::Completions(_)
         | Verb::Config(_)
         | Verb::Get(_)

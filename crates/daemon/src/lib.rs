@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod attesters;
+pub mod backup;
 mod clock;
 mod commands;
 mod directory;

@@ -1,8 +1,8 @@
 //! An entry, or its absence, with all that somebody needs to believe it who trusts a root (STATE-6).
 
-use engine::place_of_entry;
-use merkle::{BadProof, Proof};
-use wire::{Content, Digest, NetworkId, Opened, Signed};
+use engine::{Kept, place_of_entry};
+use merkle::{BadProof, Leaf, Map, Proof};
+use wire::{Content, Digest, NetworkId, Opened, Set, Signed};
 
 use crate::Place;
 
@@ -89,4 +89,11 @@ impl Evidence {
         let opened = Box::new(opened);
         Ok(if deleted { Finding::Deleted(opened) } else { Finding::Present(opened) })
     }
+}
+
+/// Makes the root of the state anew from what a store holds.
+pub fn state_root(items: &[Kept]) -> Digest {
+    let state = items.iter().filter(|item| item.set == Set::State);
+    let leaf = |item: &Kept| Leaf { key: item.key, value: item.id, stamp: item.created.0 };
+    Map::of(state.map(leaf).collect()).root()
 }

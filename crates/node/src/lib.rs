@@ -7,7 +7,7 @@ mod node;
 pub use command::{Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication};
 pub use engine;
 pub use engine::{Counters, PeerState, PeerStatus, Proven, Status};
-pub use evidence::{BadEvidence, Evidence, Finding};
+pub use evidence::{BadEvidence, Evidence, Finding, state_root};
 pub use node::{Config, Effect, Input, Node};
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! `cfg(test)` says to the lints that helpers beside the tests are tests too.
 
 #[cfg(test)]
+mod backups;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod crash;
@@ -12,6 +14,7 @@ mod hostile;
 mod lattice;
 #[cfg(test)]
 mod plain;
+#[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod simulation;
