@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use engine::Unsigned;
 use etcetera::AppStrategy as _;
 use node::engine;
+use store::StoreConfig;
 use wire::{Address, NetworkId};
 
 pub use error::SettingsError;
@@ -77,6 +78,16 @@ impl Settings {
     /// Returns every setting with its value, origin, default and doc, by key.
     pub fn shown(&self) -> Vec<Setting> {
         self.shown.clone()
+    }
+
+    /// Returns how much memory the store may take.
+    pub fn store(&self) -> StoreConfig {
+        let number = |key: &str| self.numbers.get(key).copied().unwrap_or_default();
+        let size = |key: &str| usize::try_from(number(key)).unwrap_or(usize::MAX);
+        StoreConfig {
+            cache_bytes: size("store.cache_mib").saturating_mul(1024 * 1024),
+            layer_rows_max: size("store.waiting_max"),
+        }
     }
 
     /// Returns the protocol's settings; `door_port` and `public` are known after binding.

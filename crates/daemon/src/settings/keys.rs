@@ -227,4 +227,6 @@ pub(super) const KEYS: &[Key] = &[
     key("log.level", Kind::Level, "info", "least severe level that is logged, or a filter"),
     key("network.file", Kind::Path, "", "network file; unless told DIR/network.toml, or the network named commons"),
     key("peers.bootstrap", Kind::Addresses, "", "URLs of peers dialled at the start and for ever after"),
+    key("store.cache_mib", Kind::Number(1, 1 << 20), "64", "memory for pages of the store, MiB"),
+    key("store.waiting_max", Kind::Number(16, 10_000_000), "131072", "records, about 300 bytes each, that wait in memory to be merged into the store's tables; twice as many for a while"),
 ];

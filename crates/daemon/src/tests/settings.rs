@@ -181,3 +181,13 @@ fn a_network_file_is_found_beside_the_file_that_names_it() {
     let (_dir, settings) = load("", &[], &[("network.file", "casa.toml")]);
     assert_eq!(settings.unwrap().network_file, Some("casa.toml".into()));
 }
+
+#[test]
+fn the_store_takes_as_much_memory_as_it_is_told() {
+    let (_dir, defaults) = load("", &[], &[]);
+    assert_eq!(defaults.unwrap().store(), store::StoreConfig::default());
+    let flags = [("store.cache_mib", "3"), ("store.waiting_max", "100")];
+    let (_dir, told) = load("", &[], &flags);
+    let expected = store::StoreConfig { cache_bytes: 3 << 20, layer_rows_max: 100 };
+    assert_eq!(told.unwrap().store(), expected);
+}
