@@ -81,6 +81,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
+    ("sketch", &["siphasher"]),
     ("store", &["bytes", "node", "redb", "thiserror", "tracing", "wire"]),
     (
         "transport",
@@ -117,6 +118,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("merkle", PURE),
     ("node", PURE),
     ("sim", &["daemon", "tokio", "transport"]),
+    ("sketch", PURE),
     ("store", &["engine", "getrandom", "tokio", "transport"]),
     ("transport", &["engine", "merkle", "node", "redb", "store"]),
     ("wire", PURE),
@@ -245,7 +247,7 @@ fn versions_stand_in_the_root_and_lints_are_everywhere_the_same() {
 #[test]
 fn pure_rooms_forbid_clocks_threads_and_unordered_maps() {
     let mut wrong = Vec::new();
-    for room in ["checkpoint", "engine", "lanes", "merkle", "node", "wire"] {
+    for room in ["checkpoint", "engine", "lanes", "merkle", "node", "sketch", "wire"] {
         let path = format!("crates/{room}/clippy.toml");
         let text = std::fs::read_to_string(super::root().join(&path)).unwrap_or_default();
         for name in ["Instant::now", "SystemTime::now", "thread::spawn", "HashMap", "HashSet"] {
