@@ -91,7 +91,7 @@ enum Next {
 
 impl Runtime {
     /// Runs until told to stop, or until the store is beyond repair.
-    pub(crate) async fn run(mut self) -> Result<(), RunError> {
+    pub(crate) async fn run(mut self: Box<Self>) -> Result<(), RunError> {
         let mut glance = tokio::time::interval(GLANCE);
         glance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
@@ -253,7 +253,7 @@ impl Runtime {
 
     /// Says goodbye, then waits until everything asked of the store is done, or until the disk
     /// says no: the store thread tries once more when we are gone.
-    async fn leave(mut self) -> Result<(), RunError> {
+    async fn leave(mut self: Box<Self>) -> Result<(), RunError> {
         self.condition.send_modify(|it| it.stopping = true);
         let id = self.next_command();
         self.input(Input::Command(id, Command::Leave));

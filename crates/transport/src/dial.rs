@@ -7,6 +7,7 @@ use hyper::header::{HeaderValue, USER_AGENT};
 use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use wire::Address;
 use wire::lattice::Door;
@@ -24,11 +25,15 @@ use crate::transport::Shared;
 /// Dials, reports what is there, and carries the link if there is one.
 pub(crate) async fn dial(shared: Arc<Shared>, address: Address) {
     let found = tokio::select! {
-        found = find(&shared, &address) => found,
+        // A link lives for days: it keeps nothing of what finding it took.
+        found = Box::pin(find(&shared, &address)) => found,
         () = shared.stopping.cancelled() => return,
     };
     match found {
-        Ok(Found::Link(up)) => link::run(&shared, up.socket, up.met, up.origin).await,
+        Ok(Found::Link(up)) => {
+            let Up { socket, met, origin } = *up;
+            Box::pin(link::run(&shared, socket, met, origin)).await;
+        }
         Ok(Found::Door(door)) => shared.tell(Inbound::DoorFound { address, door }).await,
         Err(why) => shared.tell(Inbound::DialFailed { address, why }).await,
     }
@@ -57,7 +62,13 @@ async fn find(shared: &Shared, address: &Address) -> Result<Found, String> {
     let request = request(shared, address)?;
     let upgrade = client_async_with_config(request, stream, Some(socket_config()));
     match timeout_at(deadline, upgrade).await {
-        Ok(Ok((socket, _))) => meet(shared, address, socket, deadline).await,
+        Ok(Ok((socket, _))) => {
+            // The buffers of the upgrade go. Nothing is lost with them: the dialled side answers,
+            // it never speaks first, and one that does breaks the handshake.
+            let (stream, config) = (socket.into_inner(), Some(socket_config()));
+            let socket = WebSocketStream::from_raw_socket(stream, Role::Client, config).await;
+            meet(shared, address, socket, deadline).await
+        }
         Ok(Err(Error::Http(answer))) => {
             let status = answer.status().as_u16();
             let probe = timeout_at(deadline, probe(shared, address, status));

@@ -322,8 +322,8 @@ impl Link<'_> {
     }
 }
 
-/// How every WebSocket of ours is set up. Nothing is written before we flush, and what is flushed
-/// is a batch, so the buffer holds no more than one.
+/// How every WebSocket of ours is set up. Small parts are not written before we flush, and what is
+/// flushed is a batch, so the buffer holds no more than one.
 pub(crate) fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
@@ -344,9 +344,11 @@ fn lost(error: &Error) -> String {
     format!("the connection was lost: {error}")
 }
 
-/// Bytes of one read: small, because every link keeps a buffer of it and most are quiet.
-const READ_BYTES: usize = 4 * 1024;
-/// Bytes handed to the socket in one write: one full part, or many small ones.
-const BATCH_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one read: small, because every link keeps a buffer of up to four times as much, and
+/// most are quiet.
+const READ_BYTES: usize = 1024;
+/// Bytes handed to the socket in one write: one part of any size, or many small ones. Small for
+/// the same reason.
+const BATCH_BYTES_MAX: usize = 4 * 1024;
 const CODE_NORMAL: u16 = 1_000;
 const CODE_MISBEHAVED: u16 = 4_005;

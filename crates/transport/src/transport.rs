@@ -172,6 +172,8 @@ impl Shared {
     /// Runs a task that ends with the transport.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stopped = self.stopped.clone();
+        // In a box: what wraps it would hold it more than once.
+        let task = Box::pin(task);
         self.tasks.spawn(async move {
             tokio::select! {
                 () = stopped.cancelled() => {}

@@ -98,7 +98,7 @@ impl Start {
             settings,
             commands,
         };
-        running.runtime.spawn(runtime.run());
+        running.runtime.spawn(Box::new(runtime).run());
         running.api.spawn(crate::api::serve(listener, crate::api::router(context), api_stop));
         Ok(running)
     }

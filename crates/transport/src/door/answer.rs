@@ -211,7 +211,8 @@ async fn link(visit: Arc<Visit>, upgraded: OnUpgrade) {
     let (io, config) = (TokioIo::new(upgraded), Some(socket_config()));
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, config).await;
     let met = tokio::select! {
-        met = shared.ourselves.respond(&mut socket, deadline) => met,
+        // A link lives for days: it keeps nothing of what the handshake took.
+        met = Box::pin(shared.ourselves.respond(&mut socket, deadline)) => met,
         // Only a handshake makes room for others: a link never expires.
         () = visit.place.expired() => return add(&shared.counters.connections_cut, 1),
         () = shared.stopping.cancelled() => return,
@@ -222,7 +223,7 @@ async fn link(visit: Arc<Visit>, upgraded: OnUpgrade) {
         Ok(met) => {
             visit.place.link();
             let origin = Origin { dialled: None, remote_ip, local_ip };
-            link::run(shared, socket, met, origin).await;
+            Box::pin(link::run(shared, socket, met, origin)).await;
         }
         Err(fault) => {
             tracing::debug!(%remote_ip, %fault, "no link");
