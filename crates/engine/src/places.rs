@@ -5,27 +5,24 @@
 
 use crate::LinkId;
 
-/// Which link stands at which place.
-#[derive(Debug)]
-pub(crate) struct Places([Option<LinkId>; 64]);
+/// Which link stands at which place; as many places as there were links at once, at most 64.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Vec<Option<LinkId>>);
 
 /// Some of the links that have a place.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct LinkSet(u64);
 
-impl Default for Places {
-    fn default() -> Self {
-        Self([None; 64])
-    }
-}
-
 impl Places {
     /// Gives a link a place, if one is free.
     pub(crate) fn take(&mut self, link: LinkId) {
-        if self.place(link).is_none()
-            && let Some(free) = self.0.iter_mut().find(|it| it.is_none())
-        {
-            *free = Some(link);
+        if self.place(link).is_some() {
+            return;
+        }
+        match self.0.iter().position(Option::is_none) {
+            Some(free) => self.0[free] = Some(link),
+            None if self.0.len() < PLACES_MAX => self.0.push(Some(link)),
+            None => {}
         }
     }
 
@@ -61,3 +58,6 @@ impl LinkSet {
         self.0 & others.0 != 0
     }
 }
+
+/// Bits of a [`LinkSet`].
+const PLACES_MAX: usize = 64;

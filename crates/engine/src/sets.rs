@@ -26,8 +26,10 @@ pub(crate) struct Sets {
     version: u64,
     /// What was created lately.
     young: Young,
-    /// Both sets as they were a moment ago, the one asked for last behind. The first makes room.
+    /// Both sets as they were a moment ago, the one walked last behind. The first makes room.
     views: VecDeque<View>,
+    /// How they looked then, which is most of what anybody asks, and costs no copy of a bucket.
+    looks: VecDeque<Look>,
     /// When what entered last was created, unix milliseconds.
     entered_ms: u64,
 }
@@ -38,6 +40,14 @@ struct View {
     step_ms: u64,
     state: Map,
     messages: Map,
+}
+
+/// How both sets look without what was created after a moment.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    step_ms: u64,
+    state: SetSummary,
+    messages: SetSummary,
 }
 
 /// What a record would be to us.
@@ -64,6 +74,7 @@ impl Sets {
             version: 0,
             young: Young::new(kept.iter().map(|item| item.created.ms()).max().unwrap_or(0)),
             views: VecDeque::new(),
+            looks: VecDeque::new(),
             entered_ms: 0,
         };
         for set in [Set::State, Set::Messages] {
@@ -86,24 +97,40 @@ impl Sets {
     }
 
     pub(crate) fn summary(&self) -> Summary {
-        let of = |map: &Map| SetSummary { root: map.root(), count: map.len() };
-        Summary { state: of(&self.state), messages: of(&self.messages), ..Summary::default() }
+        let (state, messages) = (summary_of(&self.state), summary_of(&self.messages));
+        Summary { state, messages, ..Summary::default() }
     }
 
     /// Returns how our sets look without what was created after a moment (WALK-2).
     pub(crate) fn summary_as_of(&mut self, cutoff_ms: Option<u64>) -> Summary {
-        let of = |map: Map| SetSummary { root: map.root(), count: map.len() };
-        let state = of(self.as_of(Set::State, cutoff_ms));
-        let messages = of(self.as_of(Set::Messages, cutoff_ms));
+        let Some(step_ms) = self.step_ms(cutoff_ms) else {
+            return Summary { cutoff_ms, ..self.summary() };
+        };
+        let at = self.looks.iter().position(|look| look.step_ms == step_ms);
+        let look = at.and_then(|at| self.looks.remove(at)).unwrap_or_else(|| {
+            let known = self.views.iter().find(|view| view.step_ms == step_ms);
+            let of = |map: &Map, set| summary_of(&map.with(&self.young.places(set, step_ms)));
+            let state = known.map(|view| summary_of(&view.state));
+            let messages = known.map(|view| summary_of(&view.messages));
+            Look {
+                step_ms,
+                state: state.unwrap_or_else(|| of(&self.state, Set::State)),
+                messages: messages.unwrap_or_else(|| of(&self.messages, Set::Messages)),
+            }
+        });
+        self.looks.push_back(look);
+        if VIEWS_MAX < self.looks.len() {
+            self.looks.pop_front();
+        }
+        let Look { state, messages, .. } = look;
         Summary { state, messages, answer_wanted: false, cutoff_ms }
     }
 
     /// Returns a set without what was created after a moment, which [`Sets::floor_ms`] is not after.
     pub(crate) fn as_of(&mut self, set: Set, cutoff_ms: Option<u64>) -> Map {
-        let Some(cutoff_ms) = cutoff_ms.filter(|it| self.young.is_after(*it)) else {
+        let Some(step_ms) = self.step_ms(cutoff_ms) else {
             return self.map(set).clone();
         };
-        let step_ms = self.young.step_ms(cutoff_ms);
         let at = self.views.iter().position(|view| view.step_ms == step_ms);
         let view = at.and_then(|at| self.views.remove(at)).unwrap_or_else(|| View {
             step_ms,
@@ -121,6 +148,12 @@ impl Sets {
         map
     }
 
+    /// Returns the last change that a moment includes; `None` if it includes all.
+    fn step_ms(&self, cutoff_ms: Option<u64>) -> Option<u64> {
+        let cutoff_ms = cutoff_ms.filter(|it| self.young.is_after(*it))?;
+        Some(self.young.step_ms(cutoff_ms))
+    }
+
     /// Returns the earliest moment as of which our sets can be told, unix milliseconds.
     pub(crate) fn floor_ms(&self) -> u64 {
         self.young.floor_ms()
@@ -130,7 +163,7 @@ impl Sets {
     pub(crate) fn age(&mut self, unix_ms: u64) {
         self.young.age(unix_ms);
         if !self.young.is_after(0) {
-            self.views.clear();
+            self.forget_views();
         }
     }
 
@@ -188,7 +221,7 @@ impl Sets {
         let old: Vec<Drop> = old.map(|leaf| self.forget(leaf)).collect();
         if !old.is_empty() {
             // They are past as of any moment.
-            self.views.clear();
+            self.forget_views();
         }
         old
     }
@@ -244,6 +277,12 @@ impl Sets {
     fn changed(&mut self, at_ms: u64, set: Set, key: Digest, previous: Option<Leaf>) {
         self.young.note(at_ms, set, key, previous);
         self.views.retain(|view| view.step_ms < at_ms);
+        self.looks.retain(|look| look.step_ms < at_ms);
+    }
+
+    fn forget_views(&mut self) {
+        self.views.clear();
+        self.looks.clear();
     }
 
     fn forget(&mut self, leaf: Leaf) -> Drop {
@@ -299,6 +338,10 @@ fn join(tag: &Digest, bucket: u32, hash: &Digest) -> Digest {
     key.0[8..12].copy_from_slice(&bucket.to_be_bytes());
     key.0[12..].copy_from_slice(&hash.0[..20]);
     key
+}
+
+fn summary_of(map: &Map) -> SetSummary {
+    SetSummary { root: map.root(), count: map.len() }
 }
 
 fn bucket(key: &Digest) -> u32 {
