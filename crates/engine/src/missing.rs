@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::ShortId;
+use wire::{Have, ShortId};
 
 use crate::{Config, LinkId, Now, Time};
 
@@ -27,6 +27,8 @@ pub(crate) struct Missing {
 #[derive(Debug)]
 struct Wait {
     first: Time,
+    /// How long the first announcer had had it by then.
+    age_ms: u64,
     at: Time,
     announcers: Vec<LinkId>,
     asked: Vec<LinkId>,
@@ -46,6 +48,8 @@ pub(crate) struct Came {
     pub(crate) asked: bool,
     /// Who has it, as they said.
     pub(crate) announcers: Vec<LinkId>,
+    /// The link that announced it before it came, and how much sooner it would have brought it.
+    pub(crate) sooner: Option<(LinkId, u64)>,
 }
 
 /// What follows from waiting.
@@ -69,7 +73,8 @@ impl Missing {
     }
 
     /// Notes that a link has a record that we do not.
-    pub(crate) fn announced(&mut self, name: ShortId, link: LinkId, now: Now) {
+    pub(crate) fn announced(&mut self, have: Have, link: LinkId, now: Now) {
+        let Have { id: name, age_ms } = have;
         let debt = self.debts.get(&link).copied().unwrap_or_default();
         if NO_SHOWS_MAX <= debt.no_shows && now.mono_ms < debt.at.0 + DISBELIEF_MS {
             return;
@@ -84,7 +89,8 @@ impl Missing {
             return;
         }
         let at = now.after(self.patience_ms());
-        let wait = Wait { first: now.time(), at, announcers: vec![link], asked: Vec::new() };
+        let (first, age_ms, asked) = (now.time(), u64::from(age_ms), Vec::new());
+        let wait = Wait { first, age_ms, at, announcers: vec![link], asked };
         self.waits.insert(name, wait);
         self.due.insert((at, name));
     }
@@ -104,7 +110,9 @@ impl Missing {
         } else if link.is_some() {
             self.learn(now.mono_ms.saturating_sub(wait.first.0));
         }
-        Came { asked, announcers: wait.announcers }
+        let lead_ms = now.mono_ms.saturating_sub(wait.first.0).saturating_add(wait.age_ms);
+        let sooner = wait.announcers.first().map(|link| (*link, lead_ms));
+        Came { asked, announcers: wait.announcers, sooner }
     }
 
     /// Returns whom to ask for what now, and who was asked and did not answer. `patience` is how

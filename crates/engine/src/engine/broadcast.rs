@@ -75,6 +75,9 @@ impl Engine {
             let at = now.time();
             let recent = Recent { id: record, tree, ttl, hops, via, holders, of_root, at };
             self.recents.add(recent, now);
+            if let Some((link, lead_ms)) = came.sooner.filter(|_| of_root && via.is_some()) {
+                self.compare_ways(tree, link, lead_ms, now);
+            }
         }
     }
 
@@ -203,10 +206,10 @@ impl Engine {
     /// A peer has records; those we lack are asked for if they do not come (TREE-6).
     fn announced(&mut self, id: LinkId, haves: &[Have], now: Now) {
         let set = self.forest.set(id);
-        let mut graft = Vec::new();
-        for Have { id: name, age_ms } in haves {
+        for have in haves {
+            let Have { id: name, age_ms } = have;
             let Some(recent) = self.recents.get(*name).copied() else {
-                self.missing.announced(*name, id, now);
+                self.missing.announced(*have, id, now);
                 continue;
             };
             self.recents.hold(*name, set);
@@ -214,13 +217,17 @@ impl Engine {
             let ours_ms = now.mono_ms.saturating_sub(recent.at.0);
             let lead_ms = u64::from(*age_ms).saturating_sub(ours_ms);
             let told = recent.of_root && recent.via.is_some() && !recent.holders.meets(set);
-            if told && self.forest.compares(recent.tree, id, lead_ms, now) {
-                graft.push(recent.tree);
+            if told {
+                self.compare_ways(recent.tree, id, lead_ms, now);
             }
         }
-        if !graft.is_empty() {
-            self.counters.grafted += graft.len() as u64;
-            self.outbox.send(id, &Frame::Push(Push { graft, ..Push::default() }));
+    }
+
+    /// Lets a link push that would have brought a root's records sooner, again and again (TREE-8).
+    fn compare_ways(&mut self, tree: TreeId, link: LinkId, lead_ms: u64, now: Now) {
+        if self.links.is_greeted(link) && self.forest.compares(tree, link, lead_ms, now) {
+            self.counters.grafted += 1;
+            self.outbox.send(link, &Frame::Push(Push { graft: vec![tree], ..Push::default() }));
         }
     }
 

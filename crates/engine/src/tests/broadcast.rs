@@ -366,6 +366,28 @@ fn a_link_through_which_records_come_sooner_becomes_the_parent() {
 }
 
 #[test]
+fn who_announces_before_the_parent_brings_becomes_the_parent() {
+    // TREE-8
+    let (mut lab, links) = lab_with(2, config());
+    let author = puppet(20);
+    lab.push(links[0], &message(&author, START_MS, "0"), 9);
+    tell(&mut lab, links[1], Push { prune: vec![tree_of(&author)], ..Push::default() });
+    let mut brought_late = |number: u64, late_ms: u64| {
+        let signed = message(&author, START_MS + number, "x");
+        let id = our_name(&lab, &id_of(&signed));
+        let have = vec![Have { id, age_ms: 0 }];
+        tell(&mut lab, links[1], Push { have, ..Push::default() });
+        lab.pass(late_ms);
+        let effects = lab.push(links[0], &signed, 9);
+        told(&effects, links[1]).graft
+    };
+    assert!(brought_late(1, 20).is_empty());
+    assert!(brought_late(2, 4).is_empty());
+    assert!(brought_late(3, 20).is_empty());
+    assert_eq!(brought_late(4, 20), vec![tree_of(&author)]);
+}
+
+#[test]
 fn where_the_parent_is_far_a_second_link_pushes_on() {
     // TREE-9
     let (mut lab, links) = lab_with(3, Config { far_ms: 0, ..config() });
