@@ -57,12 +57,12 @@ pub struct Config {
     /// How long announcements and prunes wait for others to the same link, behind the last ones
     /// (default 50 ms): 60 of 68 bytes are headers.
     pub announce_ms: u64,
-    /// How long an announced record has to come by itself before it is asked for (default 30 ms,
+    /// How long an announced record has to come by itself before it is asked for (default 10 ms,
     /// and what it usually takes on top, learned), and the longest that can become (500 ms).
     pub graft_ms: u64,
     /// See `graft_ms`.
     pub graft_ms_max: u64,
-    /// Round trip from which on a tree keeps a second link that pushes (default 200 ms): a record
+    /// Round trip from which on a tree keeps a second link that pushes (default 170 ms): a record
     /// lost on a long way is late for everybody behind it.
     pub far_ms: u64,
     /// Trees remembered (default 4,096, about 100 B each). Those used least lately make room.
@@ -200,9 +200,9 @@ impl Config {
             fanout: 6,
             announce_links: 3,
             announce_ms: 50,
-            graft_ms: 30,
+            graft_ms: 10,
             graft_ms_max: 500,
-            far_ms: 200,
+            far_ms: 170,
             trees_max: 4_096,
             landmarks: 8,
             warm_ms: 600_000,

@@ -213,7 +213,7 @@ fn a_tree_whose_parent_is_gone_takes_the_next_that_has_what_it_lacks() {
     let next = message(&author, START_MS + 1, "y");
     let name = our_name(&lab, &id_of(&next));
     tell(&mut lab, links[1], Push { have: vec![had(name)], ..Push::default() });
-    assert_eq!(told(&lab.pass(60), links[1]).want, vec![name]);
+    assert_eq!(told(&lab.pass(40), links[1]).want, vec![name]);
     let effects = lab.push(links[1], &next, 9);
     assert_eq!(told(&effects, links[1]).graft, vec![tree_of(&author)]);
     // From now on it is the parent: coming second with a stranger's record does not prune it.
