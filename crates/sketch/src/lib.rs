@@ -8,18 +8,26 @@
 //! find out beforehand. What comes from a peer costs at most the budget, and nothing here is
 //! trusted: who compares closes with the roots of both sets.
 
+mod answerer;
+mod asker;
 mod decoder;
 mod encode;
 mod estimate;
+mod exchange;
 mod key;
 mod places;
 mod symbol;
+mod task;
 
+pub use answerer::Answerer;
+pub use asker::Asker;
 pub use decoder::{Decoder, Difference, Progress};
 pub use encode::encode;
 pub use estimate::{ESTIMATE_BYTES, Estimate};
+pub use exchange::{Act, Answer, Question, SYMBOLS_PER_ANSWER, WANTED_PER_QUESTION};
 pub use key::Key;
 pub use symbol::{SYMBOL_BYTES, Symbol};
+pub use task::{Done, Item, Task};
 
 /// Symbols of one exchange at most, 13 bytes each: enough for about 23,000 differences. What differs
 /// by more is walked, as most of it is fetched anyway.

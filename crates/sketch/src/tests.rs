@@ -1,6 +1,7 @@
 //! Whatever two sets differ by is found, for few bytes; and what a liar says costs no more.
 
 mod bytes;
+mod exchange;
 mod hostile;
 mod properties;
 
