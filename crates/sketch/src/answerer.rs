@@ -1,6 +1,6 @@
 //! The side that is asked: it makes symbols, and gives what the other side then names.
 
-use crate::exchange::{AHEAD, SYMBOLS_PER_ANSWER};
+use crate::exchange::{AHEAD, SYMBOLS_PER_ANSWER, WANTED_PER_QUESTION};
 use crate::{Act, Answer, Decoder, Done, Estimate, Key, Question, Symbol, Task};
 
 /// One exchange as its answerer sees it. Bound: the symbols and ids that the estimate of both sides
@@ -68,7 +68,9 @@ impl Answerer {
                 let Some(names) = self.names.checked_sub(ids.len()) else {
                     return vec![Act::GiveUp];
                 };
-                self.names = names;
+                // Each wish is a look at the set: only the last one may be a short one.
+                let is_last = ids.len() < WANTED_PER_QUESTION;
+                self.names = if is_last { 0 } else { names };
                 vec![Act::Work(Task::Find(self.key, ids.into_iter().collect()))]
             }
         }

@@ -43,25 +43,25 @@ pub enum Done {
 
 impl Task {
     /// Does it. The set must be the same in every look of one exchange.
-    pub fn run<'a>(&self, set: impl IntoIterator<Item = &'a Item>) -> Done {
+    pub fn run(&self, set: impl IntoIterator<Item = Item>) -> Done {
         let set = set.into_iter();
         match self {
-            Self::Count(key) => Done::Counted(Box::new(Estimate::of(set.map(|it| key.id(it))))),
+            Self::Count(key) => Done::Counted(Box::new(Estimate::of(set.map(|it| key.id(&it))))),
             Self::Open { asked, key, range } => {
                 let mut estimate = Estimate::of([]);
                 let ids = set.map(|item| {
-                    estimate.add(asked.id(item));
-                    key.id(item)
+                    estimate.add(asked.id(&item));
+                    key.id(&item)
                 });
                 let symbols = encode(ids, range.clone());
                 Done::Opened(Box::new(estimate), symbols)
             }
             Self::Encode(key, range) => {
-                Done::Encoded(encode(set.map(|it| key.id(it)), range.clone()))
+                Done::Encoded(encode(set.map(|it| key.id(&it)), range.clone()))
             }
             Self::Find(key, ids) => {
-                let found = set.filter(|item| ids.contains(&key.id(*item)));
-                Done::Found(found.copied().take(ids.len()).collect())
+                let found = set.filter(|item| ids.contains(&key.id(item)));
+                Done::Found(found.take(ids.len()).collect())
             }
         }
     }

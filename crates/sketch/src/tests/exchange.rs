@@ -43,7 +43,7 @@ impl Talk {
             let acts = match act {
                 Act::Work(task) => {
                     self.looks += 1;
-                    let done = task.run(&sets[usize::from(!is_asker)]);
+                    let done = task.run(sets[usize::from(!is_asker)].iter().copied());
                     match (is_asker, &mut answerer) {
                         (true, _) => asker.done(done),
                         (false, Some(answerer)) => answerer.done(done),
@@ -195,7 +195,7 @@ fn asked(theirs: &[u64]) -> (Answerer, Vec<Act>) {
     let estimate = Box::new(Estimate::of(theirs.iter().copied()));
     let (mut answerer, act) = Answerer::begin(1, estimate, 2);
     let Act::Work(task) = act else { panic!("{act:?}") };
-    let acts = answerer.done(task.run(&[]));
+    let acts = answerer.done(task.run([]));
     (answerer, acts)
 }
 
@@ -218,6 +218,11 @@ fn an_asker_gets_no_more_than_the_estimate_allows() {
     assert!(matches!(&acts[..], [Act::Work(Task::Find(..))]));
     assert_eq!(asker.hear(Question::Want(vec![1])), [Act::GiveUp]);
 
+    // Many small wishes would be many looks at the set.
+    let mut asker = answerer.clone();
+    assert!(matches!(asker.hear(Question::Want(vec![1]))[..], [Act::Work(Task::Find(..))]));
+    assert_eq!(asker.hear(Question::Want(vec![2])), [Act::GiveUp]);
+
     // An estimate of nonsense: the ceiling holds.
     let (answerer, acts) = asked(&ids(1, 5_000_000));
     let mut told = 0;
@@ -225,7 +230,7 @@ fn an_asker_gets_no_more_than_the_estimate_allows() {
     let mut answerer = answerer;
     while let Some(act) = acts.pop_front() {
         match act {
-            Act::Work(task) => acts.extend(answerer.done(task.run(&[]))),
+            Act::Work(task) => acts.extend(answerer.done(task.run([]))),
             Act::Answer(answer) => told += answer.symbols.len(),
             other => panic!("{other:?}"),
         }
