@@ -182,6 +182,7 @@ fn unexpected(answer: &Answer) -> Failure {
     let name = match answer {
         Answer::Checkpoints(_) => "checkpoints",
         Answer::Done => "done",
+        Answer::Levels(_) => "levels",
         Answer::Peers(_) => "peers",
         Answer::Proven(_) => "proven",
         Answer::Published { .. } => "published",

@@ -131,6 +131,8 @@ pub struct Batch {
     pub author: Option<AuthorClock>,
     /// Rows of the council: new ones, and `None` for those that go.
     pub council: Vec<(Row, Option<Vec<u8>>)>,
+    /// Rows that the applications on top keep for themselves, by name; `None` for those that go.
+    pub own: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// One record to keep.
@@ -209,6 +211,8 @@ pub struct Snapshot {
     pub author: AuthorClock,
     /// The council's rows.
     pub council: Vec<(Row, Vec<u8>)>,
+    /// Rows of the applications, which the engine does not read.
+    pub own: Vec<(String, Vec<u8>)>,
 }
 
 /// One item of a set, without its bytes.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::levels::{LevelError, OwnLevel, Reading};
 use bytes::Bytes;
 use engine::checkpoint::{Committee, Evidence, Sealed};
 use engine::{PeerStatus, Proven, Status};
@@ -20,6 +21,8 @@ pub enum Command {
     Checkpoints,
     /// Say goodbye to everybody; the node is about to stop.
     Leave,
+    /// What is exact here of our levels, what do others see, and what of the budget is spent?
+    Levels,
     /// Who is around?
     Peers,
     /// Prove what stands at a place of the state, or that nothing does.
@@ -28,6 +31,8 @@ pub enum Command {
     Publish(Publication),
     /// Write entries of ours, all or none.
     Put(Vec<Draft>),
+    /// So much there is, in the order given, all or none.
+    SetLevels(Vec<Reading>),
     /// How are we?
     Status,
 }
@@ -91,6 +96,8 @@ pub enum Answer {
     Checkpoints(Option<Box<Minutes>>),
     /// Done.
     Done,
+    /// Our levels. After a setting: as they are on disk by then.
+    Levels(Vec<OwnLevel>),
     /// Everybody we know of.
     Peers(Vec<PeerStatus>),
     /// What stands there. All that the proof speaks of is on disk.
@@ -141,6 +148,12 @@ pub enum CommandError {
     /// All messages that are kept live longer than this one would.
     #[error("no room for a message that lives so short: this node is full of longer ones")]
     NoRoom,
+    /// The levels cannot be so.
+    #[error(transparent)]
+    Level(#[from] LevelError),
+    /// Entries that the node writes by itself.
+    #[error("the collection {0} is written by this node itself: see `trellis level --help`")]
+    OwnCollection(&'static str),
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,

@@ -2,6 +2,7 @@
 
 mod command;
 mod evidence;
+pub mod levels;
 mod node;
 
 pub use command::{Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication};

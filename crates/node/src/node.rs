@@ -3,6 +3,7 @@
 use engine::{Engine, Now, Snapshot, Time};
 use wire::{Class, Content, Entry, Identity, Message, WireError, limits};
 
+use crate::levels::{self, Levels, Reading};
 use crate::{Answer, Command, CommandError, CommandId, Draft, Minutes, Publication};
 
 /// Something that happened.
@@ -34,6 +35,8 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Node {
     engine: Engine,
+    levels: Levels,
+    levels_at: Option<Time>,
     stopping: bool,
 }
 
@@ -49,12 +52,14 @@ impl Node {
     pub fn new(
         config: Config,
         identity: Identity,
-        kept: Snapshot,
+        mut kept: Snapshot,
         seed: [u8; 32],
         now: Now,
     ) -> Self {
+        let levels = Levels::new(&std::mem::take(&mut kept.own), &identity.id(), seed);
+        let levels_at = levels.deadline(now);
         let engine = Engine::new(config.engine, identity, kept, seed, now);
-        Self { engine, stopping: false }
+        Self { engine, levels, levels_at, stopping: false }
     }
 
     /// Advances by one input; perform the effects in order.
@@ -67,20 +72,29 @@ impl Node {
                 vec![before, Effect::Answer(id, Answer::Proven(proven))]
             }
             Input::Command(id, command) => {
-                let answer = self.command(command, now);
-                let effects = self.engine.drain().into_iter().map(Effect::Net);
+                let (answer, asks_levels) = match self.command(command, now) {
+                    Answer::Levels(_) => (Answer::Levels(Vec::new()), true),
+                    answer => (answer, false),
+                };
+                let mut effects = self.engine.drain();
+                self.tell_levels(&mut effects, now);
+                let answer =
+                    if asks_levels { Answer::Levels(self.levels.own(now)) } else { answer };
                 // Last, so that it waits for what is to be written.
+                let effects = effects.into_iter().map(Effect::Net);
                 effects.chain([Effect::Answer(id, answer)]).collect()
             }
             Input::Net(input) => {
-                self.engine.handle(input, now).into_iter().map(Effect::Net).collect()
+                let mut effects = self.engine.handle(input, now);
+                self.tell_levels(&mut effects, now);
+                effects.into_iter().map(Effect::Net).collect()
             }
         }
     }
 
     /// Returns when [`engine::Input::Tick`] is due, on the monotonic clock.
     pub fn deadline(&self) -> Option<Time> {
-        self.engine.deadline()
+        [self.engine.deadline(), self.levels_at].into_iter().flatten().min()
     }
 
     /// Returns the engine, to look at.
@@ -100,12 +114,17 @@ impl Node {
                 self.engine.leave();
                 Answer::Done
             }
+            // What is due is said first: the answer is made behind it.
+            Command::Levels => Answer::Levels(Vec::new()),
             Command::Prove(place) => Answer::Proven(self.engine.prove(&place.key())),
             Command::Peers => Answer::Peers(self.engine.peer_list(now)),
             Command::Publish(publication) => {
                 self.publish(publication, now).unwrap_or_else(Answer::Refused)
             }
             Command::Put(drafts) => self.put(drafts, now).unwrap_or_else(Answer::Refused),
+            Command::SetLevels(readings) => {
+                self.set_levels(&readings, now).unwrap_or_else(Answer::Refused)
+            }
             Command::Status => Answer::Status(Box::new(self.engine.status())),
         }
     }
@@ -147,6 +166,10 @@ impl Node {
         for Draft { collection, name, value } in drafts {
             let entry = Entry { collection, name, value };
             entry.check()?;
+            // LEVEL-6
+            if entry.collection == levels::COLLECTION {
+                return Err(CommandError::OwnCollection(levels::COLLECTION));
+            }
             let value = entry.value.as_ref().map_or(0, bytes::Bytes::len);
             self.check_size(entry.collection.len() + entry.name.len() + value)?;
             contents.push((Content::Entry(entry), 0));
@@ -155,6 +178,44 @@ impl Node {
             return Err(CommandError::Full(self.engine.config().entries_max));
         }
         Ok(Answer::Written(self.engine.write(contents, now)))
+    }
+
+    fn set_levels(&mut self, readings: &[Reading], now: Now) -> Result<Answer, CommandError> {
+        self.may_write(now)?;
+        self.levels.set(readings, now)?;
+        Ok(Answer::Levels(Vec::new()))
+    }
+
+    /// Says what is due of our levels. The noise and the entry it is in are one transaction, and what
+    /// goes to others stands behind it (LEVEL-3).
+    fn tell_levels(&mut self, effects: &mut Vec<engine::Effect>, now: Now) {
+        let due = self.levels.due(now);
+        if !due.is_empty() {
+            let places = due.iter().map(|kind| (Content::Entry(levels::entry(kind, None)), 0));
+            if self.may_write(now).is_ok() && self.engine.fits(&places.collect::<Vec<_>>()) {
+                let entries = due.iter().filter_map(|kind| self.levels.say(kind, now));
+                let contents = entries.map(|entry| (Content::Entry(entry), 0)).collect();
+                self.engine.write(contents, now);
+            } else {
+                self.levels.wait(now);
+            }
+        }
+        let own = self.levels.rows();
+        if !own.is_empty() {
+            let mut more = self.engine.drain();
+            let batch = more.iter_mut().find_map(|effect| {
+                if let engine::Effect::Persist(batch) = effect { Some(batch) } else { None }
+            });
+            match batch {
+                Some(batch) => batch.own = own,
+                None => {
+                    let batch = engine::Batch { own, ..engine::Batch::default() };
+                    more.insert(0, engine::Effect::Persist(batch));
+                }
+            }
+            effects.append(&mut more);
+        }
+        self.levels_at = if self.stopping { None } else { self.levels.deadline(now) };
     }
 
     fn may_write(&self, now: Now) -> Result<(), CommandError> {

@@ -19,6 +19,7 @@ pub(crate) struct Disk {
     book: BTreeMap<u32, Option<Row>>,
     author: AuthorClock,
     council: BTreeMap<CouncilRow, Vec<u8>>,
+    own: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,8 @@ impl Disk {
             };
         }
         let council = self.council.clone().into_iter().collect();
-        Snapshot { items, book: book.into_values().collect(), author: self.author, council }
+        let own = self.own.clone().into_iter().collect();
+        Snapshot { items, book: book.into_values().collect(), author: self.author, council, own }
     }
 
     /// Writes a batch, in the order that the store promises.
@@ -74,6 +76,12 @@ impl Disk {
             match value {
                 Some(value) => self.council.insert(*row, value.clone()),
                 None => self.council.remove(row),
+            };
+        }
+        for (name, value) in &batch.own {
+            match value {
+                Some(value) => self.own.insert(name.clone(), value.clone()),
+                None => self.own.remove(name),
             };
         }
     }

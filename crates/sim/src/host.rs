@@ -178,6 +178,7 @@ impl Host {
             Answer::Written(ids) => self.acknowledged.extend(ids),
             Answer::Checkpoints(_)
             | Answer::Done
+            | Answer::Levels(_)
             | Answer::Peers(_)
             | Answer::Proven(_)
             | Answer::Refused(_)
@@ -222,6 +223,7 @@ pub(crate) fn written(effects: &[Effect]) -> Vec<RecordId> {
             Answer::Written(ids) => ids.clone(),
             Answer::Checkpoints(_)
             | Answer::Done
+            | Answer::Levels(_)
             | Answer::Peers(_)
             | Answer::Proven(_)
             | Answer::Refused(_)

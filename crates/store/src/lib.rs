@@ -25,7 +25,7 @@ use wire::{RecordId, Signed};
 /// What a store must do.
 ///
 /// A batch is applied in this order: `keep` one by one, then `drop`, `book`, `book_drop`,
-/// `author` and `council`. A record that is kept and dropped in one batch is therefore gone.
+/// `author`, `council` and `own`. A record that is kept and dropped in one batch is therefore gone.
 pub trait Store: Send {
     /// Reads what a node wakes up with: items without bytes, address book, author clock.
     fn load(&self) -> Result<Snapshot, StoreError>;

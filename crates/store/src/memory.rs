@@ -28,6 +28,7 @@ struct Contents {
     book: BTreeMap<NodeId, BookRow>,
     author: AuthorClock,
     council: BTreeMap<Row, Vec<u8>>,
+    own: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +72,7 @@ impl Store for MemoryStore {
             book: contents.book.values().cloned().collect(),
             author: contents.author,
             council: contents.council.clone().into_iter().collect(),
+            own: contents.own.clone().into_iter().collect(),
         })
     }
 
@@ -157,6 +159,12 @@ impl Contents {
             match value {
                 Some(value) => self.council.insert(*row, value.clone()),
                 None => self.council.remove(row),
+            };
+        }
+        for (name, value) in &batch.own {
+            match value {
+                Some(value) => self.own.insert(name.clone(), value.clone()),
+                None => self.own.remove(name),
             };
         }
     }

@@ -279,6 +279,18 @@ pub(crate) fn council_row(key: &str) -> Option<Row> {
 /// Where they are.
 pub(crate) const COUNCIL_KEYS: Range<&str> = "council/".."council0";
 
+/// Names a row of the applications among the rows of `meta`.
+pub(crate) fn own_key(name: &str) -> String {
+    format!("own/{name}")
+}
+
+pub(crate) fn own_name(key: &str) -> Option<&str> {
+    key.strip_prefix("own/")
+}
+
+/// Where they are.
+pub(crate) const OWN_KEYS: Range<&str> = "own/".."own0";
+
 pub(crate) fn author_value(author: AuthorClock) -> Vec<u8> {
     [author.seq.to_be_bytes(), author.hlc.0.to_be_bytes()].concat()
 }

@@ -126,7 +126,11 @@ impl From<Failure> for Problem {
             Failure::DiskFull(_) => Code::DiskFull,
             Failure::Refused(CommandError::Bad(WireError::TooLarge { .. })) => Code::TooLarge,
             Failure::Refused(
-                CommandError::Bad(_) | CommandError::Control | CommandError::Life(_),
+                CommandError::Bad(_)
+                | CommandError::Control
+                | CommandError::Level(_)
+                | CommandError::Life(_)
+                | CommandError::OwnCollection(_),
             ) => Code::BadRequest,
             Failure::Refused(CommandError::Ahead(_) | CommandError::Clock(_)) => Code::ClockOff,
             Failure::Refused(CommandError::Full(_) | CommandError::NoRoom) => Code::StateFull,

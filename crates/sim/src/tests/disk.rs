@@ -53,7 +53,8 @@ impl Story {
         }
         let row = checkpoint::Row::Sealed(chance.below(4));
         let value = (chance.below(3) != 0).then(|| vec![u8::try_from(chance.below(200)).unwrap()]);
-        batch.council.push((row, value));
+        batch.council.push((row, value.clone()));
+        batch.own.push((format!("levels/{}", chance.below(3)), value));
         let seq = chance.draw();
         batch.author = (chance.below(2) == 0).then_some(AuthorClock { seq, hlc: Hlc(seq) });
         batch

@@ -124,6 +124,13 @@ impl<'txn> Tables<'txn> {
                 None => self.meta.remove(key.as_str())?,
             };
         }
+        for (name, value) in &batch.own {
+            let key = rows::own_key(name);
+            match value {
+                Some(value) => self.meta.insert(key.as_str(), value.as_slice())?,
+                None => self.meta.remove(key.as_str())?,
+            };
+        }
         if let Some(author) = batch.author {
             self.meta.insert(META_AUTHOR, rows::author_value(author).as_slice())?;
         }

@@ -117,6 +117,11 @@ impl View {
             let row = row.ok_or_else(|| damaged("a row of the council"))?;
             snapshot.council.push((row, value.value().to_vec()));
         }
+        for pair in self.tables.meta.range(rows::OWN_KEYS)? {
+            let (key, value) = pair?;
+            let name = rows::own_name(key.value()).ok_or_else(|| damaged("a row of its own"))?;
+            snapshot.own.push((name.to_owned(), value.value().to_vec()));
+        }
         Ok(snapshot)
     }
 

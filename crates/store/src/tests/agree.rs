@@ -38,9 +38,13 @@ fn any_row() -> impl Strategy<Value = (Row, Option<Vec<u8>>)> {
 fn any_batch() -> impl Strategy<Value = Batch> {
     let rows = vec((1..5_u8, 0..3_u64), 0..3);
     let author_clock = proptest::option::of((0..9_u64, 0..9_u64));
-    let others = (author_clock, vec(any_row(), 0..4));
+    let any_own = (
+        (0..4_u8).prop_map(|it| format!("levels/{it}")),
+        proptest::option::of(vec(any::<u8>(), 0..4)),
+    );
+    let others = (author_clock, vec(any_row(), 0..4), vec(any_own, 0..3));
     (vec(any_keep(), 0..6), vec(any_keep(), 0..3), rows, vec(1..5_u8, 0..2), others).prop_map(
-        |(keep, drop, rows, book_drop, (clock, council))| Batch {
+        |(keep, drop, rows, book_drop, (clock, council, own))| Batch {
             keep,
             drop: drop.iter().map(gone).collect(),
             book: rows
@@ -50,6 +54,7 @@ fn any_batch() -> impl Strategy<Value = Batch> {
             book_drop: book_drop.into_iter().map(author).collect(),
             author: clock.map(|(seq, hlc)| AuthorClock { seq, hlc: Hlc(hlc) }),
             council,
+            own,
         },
     )
 }

@@ -1,0 +1,5 @@
+//! What others see of a level, and what they never do.
+
+mod amounts;
+mod audit;
+mod life;
