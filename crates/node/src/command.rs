@@ -152,7 +152,7 @@ pub enum CommandError {
     #[error(transparent)]
     Level(#[from] LevelError),
     /// Entries that the node writes by itself.
-    #[error("the collection {0} is written by this node itself: see `trellis level --help`")]
+    #[error("the collection {0} is written by this node itself, from the levels it is told")]
     OwnCollection(&'static str),
     /// The node is stopping.
     #[error("the node is stopping")]
