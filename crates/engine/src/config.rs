@@ -62,7 +62,7 @@ pub struct Config {
     pub graft_ms: u64,
     /// See `graft_ms`.
     pub graft_ms_max: u64,
-    /// Round trip from which on a tree keeps a second link that pushes (default 170 ms): a record
+    /// Round trip from which on a tree keeps a second link that pushes (default 180 ms): a record
     /// lost on a long way is late for everybody behind it.
     pub far_ms: u64,
     /// Trees remembered (default 4,096, about 100 B each). Those used least lately make room.
@@ -202,7 +202,7 @@ impl Config {
             announce_ms: 50,
             graft_ms: 10,
             graft_ms_max: 500,
-            far_ms: 170,
+            far_ms: 180,
             trees_max: 4_096,
             landmarks: 8,
             warm_ms: 600_000,

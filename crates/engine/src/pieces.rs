@@ -14,6 +14,7 @@ mod body;
 mod pace;
 mod peer;
 mod plan;
+mod schedule;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +27,7 @@ use crate::{Config, LinkId, Now, Time};
 
 pub(crate) use body::Body;
 use pace::Pace;
+use schedule::Schedule;
 
 #[derive(Debug)]
 pub(crate) struct Pieces {
@@ -37,6 +39,7 @@ pub(crate) struct Pieces {
     proven: VecDeque<(RecordId, [u8; 64])>,
     bytes: usize,
     pace: Pace,
+    schedule: Schedule,
     words: Vec<Word>,
     limits: Limits,
 }
@@ -122,6 +125,7 @@ impl Pieces {
             proven: VecDeque::new(),
             bytes: 0,
             pace: Pace::new(config.pieces_bytes_per_s),
+            schedule: Schedule::default(),
             words: Vec::new(),
             limits,
         }
@@ -178,6 +182,7 @@ impl Pieces {
             });
         }
         self.bodies.insert(name, Body::coming(begun, from, name.0, now));
+        self.renew(name);
         Some(gone)
     }
 
@@ -211,6 +216,7 @@ impl Pieces {
         self.done.add(begun.id, now);
         self.bytes += body.len();
         self.bodies.insert(name, Body::whole(begun, body, name.0, now));
+        self.renew(name);
         gone.extend(self.make_room(name));
         gone
     }
@@ -226,6 +232,7 @@ impl Pieces {
         if let Some(body) = self.bodies.get_mut(&name) {
             body.second_head(link, carried, now, &mut self.words);
         }
+        self.renew(name);
     }
 
     /// Takes what came of the signature of a head. `None` if it was not waited for.
@@ -245,6 +252,7 @@ impl Pieces {
             }
             body.meet(neighbours);
             body.believe(now, &mut self.words);
+            self.renew(name);
             return Some(Verdict::Genuine);
         }
         let (links, rivals) = body.disown();
@@ -270,12 +278,14 @@ impl Pieces {
             body.feed(links);
             body.plan(now, &mut self.words);
         }
+        self.renew(name);
     }
 
     /// A peer says how a body stands there. Says whether we have it, or some of it.
     pub(crate) fn pulled(&mut self, link: LinkId, pull: &Pull, now: Now) -> bool {
         let Some(body) = self.bodies.get_mut(&pull.name) else { return false };
         body.pulled(link, pull, now, &mut self.words);
+        self.renew(pull.name);
         true
     }
 
@@ -284,6 +294,7 @@ impl Pieces {
         if let Some(body) = self.bodies.get_mut(&name) {
             body.announced(link, now, &mut self.words);
         }
+        self.renew(name);
     }
 
     /// Sends what is wanted and here, as fast as our uplink is thought to take it: alerts first,
@@ -291,15 +302,12 @@ impl Pieces {
     pub(crate) fn flow(&mut self, now: Now) {
         self.pace.refill(now);
         loop {
-            let turns = self
-                .bodies
-                .iter()
-                .filter_map(|(name, body)| Some((body.class != Class::Alert, body.next()?, *name)));
-            let Some((_, turn, name)) = turns.min() else { return self.pace.rest() };
+            let Some((name, turn)) = self.schedule.next() else { return self.pace.rest() };
             if !self.pace.may_send() {
                 return;
             }
             let word = self.bodies.get_mut(&name).and_then(|body| body.take(turn.at(), now));
+            self.renew(name);
             let Some(word) = word else { return };
             if let What::Piece(_, bytes) = &word.what {
                 self.pace.sent(bytes.len());
@@ -319,6 +327,7 @@ impl Pieces {
         let Some(body) = self.bodies.get_mut(&name) else { return (Got::Known, Vec::new()) };
         let bytes = piece.len();
         let got = body.got(link, (index, piece), now, &mut self.words);
+        self.schedule.renew(name, Some(body));
         if matches!(got, Got::All | Got::More) {
             self.bytes += bytes;
         }
@@ -336,32 +345,39 @@ impl Pieces {
 
     /// Asks others for what does not come, and forgets what nobody needs. Returns what is given up.
     pub(crate) fn mend(&mut self, now: Now) -> Vec<RecordId> {
-        let due = self.bodies.iter().filter(|(_, body)| body.due() <= now.time());
-        let due: Vec<ShortId> = due.map(|(name, _)| *name).collect();
         let mut gone = Vec::new();
-        for name in due {
+        for name in self.schedule.due(now.time()) {
             let Some(body) = self.bodies.get_mut(&name) else { continue };
             if !body.mend(now, &mut self.words) {
                 gone.extend(self.drop_body(name));
             }
+            self.renew(name);
         }
         gone
     }
 
     /// Returns when [`Pieces::mend`] or [`Pieces::flow`] is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.bodies.values().map(Body::due).chain(self.pace.deadline()).min()
+        self.schedule.deadline().into_iter().chain(self.pace.deadline()).min()
     }
 
     pub(crate) fn link_gone(&mut self, link: LinkId, now: Now) {
         for body in self.bodies.values_mut() {
             body.link_gone(link, now, &mut self.words);
         }
+        let names: Vec<ShortId> = self.bodies.keys().copied().collect();
+        names.into_iter().for_each(|name| self.renew(name));
+    }
+
+    /// Keeps the schedule true, after a body changed.
+    fn renew(&mut self, name: ShortId) {
+        self.schedule.renew(name, self.bodies.get(&name));
     }
 
     /// Drops a body. Returns its id if it was not complete.
     pub(crate) fn drop_body(&mut self, name: ShortId) -> Option<RecordId> {
         let body = self.bodies.remove(&name)?;
+        self.schedule.renew(name, None);
         self.bytes = self.bytes.saturating_sub(body.bytes());
         (!body.is_whole()).then(|| *body.id())
     }

@@ -189,7 +189,7 @@ pub(super) const KEYS: &[Key] = &[
     key("gossip.compare_ms", Kind::Number(10, HOUR_MS), "1000", "while something changes, one neighbour is compared with in so long, ms"),
     key("gossip.door_fanout", Kind::Number(0, 50), "3", "design-A peers that a new message is posted to"),
     key("gossip.fanout", Kind::Number(1, 50), "6", "links that a new profile is passed on to"),
-    key("gossip.far_ms", Kind::Number(0, HOUR_MS), "170", "round trip from which on a tree keeps a second link that pushes, ms"),
+    key("gossip.far_ms", Kind::Number(0, HOUR_MS), "180", "round trip from which on a tree keeps a second link that pushes, ms"),
     key("gossip.graft_ms", Kind::Number(1, 10_000), "10", "how long an announced record has to come by itself, ms; what it usually takes is added"),
     key("gossip.graft_ms_max", Kind::Number(1, 60_000), "500", "longest that can become, ms"),
     key("gossip.guard_ms", Kind::Number(1, HOUR_MS), "2000", "age at which a record takes part in comparisons, ms; longer than a broadcast takes"),
