@@ -172,18 +172,8 @@ impl Host {
         self.disk_free_us
     }
 
-    pub(crate) fn answered(&mut self, answer: Answer) {
-        match answer {
-            Answer::Published { id, .. } => self.acknowledged.push(id),
-            Answer::Written(ids) => self.acknowledged.extend(ids),
-            Answer::Checkpoints(_)
-            | Answer::Done
-            | Answer::Levels(_)
-            | Answer::Peers(_)
-            | Answer::Proven(_)
-            | Answer::Refused(_)
-            | Answer::Status(_) => {}
-        }
+    pub(crate) fn answered(&mut self, answer: &Answer) {
+        self.acknowledged.extend_from_slice(acknowledged(answer));
     }
 
     /// Ends a run. Returns the links that were open.
@@ -217,17 +207,20 @@ pub(crate) fn written(effects: &[Effect]) -> Vec<RecordId> {
         Effect::Answer(_, answer) => Some(answer),
         Effect::Net(_) => None,
     });
-    answers
-        .flat_map(|answer| match answer {
-            Answer::Published { id, .. } => vec![*id],
-            Answer::Written(ids) => ids.clone(),
-            Answer::Checkpoints(_)
-            | Answer::Done
-            | Answer::Levels(_)
-            | Answer::Peers(_)
-            | Answer::Proven(_)
-            | Answer::Refused(_)
-            | Answer::Status(_) => Vec::new(),
-        })
-        .collect()
+    answers.flat_map(acknowledged).copied().collect()
+}
+
+/// Returns what an answer says was published or written.
+fn acknowledged(answer: &Answer) -> &[RecordId] {
+    match answer {
+        Answer::Published { id, .. } => std::slice::from_ref(id),
+        Answer::Written(ids) => ids,
+        Answer::Checkpoints(_)
+        | Answer::Done
+        | Answer::Levels(_)
+        | Answer::Peers(_)
+        | Answer::Proven(_)
+        | Answer::Refused(_)
+        | Answer::Status(_) => &[],
+    }
 }

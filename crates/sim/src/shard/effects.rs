@@ -24,7 +24,7 @@ impl Shard {
         while let Some(effect) = effects.next() {
             let effect = match effect {
                 Effect::Answer(_, answer) => {
-                    self.hosts[at].answered(answer);
+                    self.hosts[at].answered(&answer);
                     continue;
                 }
                 Effect::Net(effect) => effect,
