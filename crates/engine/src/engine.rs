@@ -268,7 +268,7 @@ impl Engine {
     fn frame(&mut self, id: LinkId, bytes: &Bytes, now: Now) {
         self.counters.frames_received += 1;
         let Some(link) = self.links.get_mut(id) else { return };
-        if link.heard.0.saturating_add(SILENCE_MS) <= now.mono_ms {
+        if link.is_silent_since(now.mono_ms.saturating_sub(SILENCE_MS)) {
             // It may have been behind a wall until now.
             link.ask.reset();
             self.rounds.hasten(now.after(self.config.compare_ms / 2));
@@ -330,6 +330,8 @@ impl Engine {
         // What was lost is found by a comparison.
         if let Some(link) = self.links.get_mut(id) {
             link.agreed = None;
+            // A question may have been among it.
+            link.answers.lost();
             link.ask.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
         }
         self.stir(now);
@@ -349,7 +351,7 @@ impl Engine {
     }
 }
 
-/// After so much silence a peer may be asked again at once.
+/// After so much silence a peer that was asked something may be asked again at once.
 const SILENCE_MS: u64 = 5_000;
 /// Peers kept outside at once.
 const OUTCASTS_MAX: usize = 1_024;

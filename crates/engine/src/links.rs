@@ -44,6 +44,7 @@ pub(crate) struct Link {
     pub(crate) told: Option<(Option<u64>, Look)>,
     pub(crate) agreed: Option<Look>,
     pub(crate) ask: Pace,
+    pub(crate) answers: Answers,
     pub(crate) walk: Pace,
     /// Keys asked for on this link, and when.
     pub(crate) wanted: BTreeMap<Digest, Time>,
@@ -122,6 +123,11 @@ impl Pace {
         *self = Self::default();
     }
 
+    /// Leaves the next try until then.
+    pub(crate) fn not_before(&mut self, at: Time) {
+        self.at = self.at.max(at);
+    }
+
     pub(crate) fn is_due(&self, now: Time) -> bool {
         self.at <= now
     }
@@ -133,7 +139,58 @@ impl Pace {
     }
 }
 
+/// Whether a peer says what it holds when it is asked (MEMBER-14).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answers {
+    /// When it was asked what it has not answered, for the first time since it said anything.
+    open: Option<Time>,
+    /// Questions in a row after which it said other things, and no answer.
+    passed_over: u8,
+    proven: bool,
+}
+
+impl Answers {
+    /// Notes a question; the peer was heard last at `heard`.
+    pub(crate) fn asked(&mut self, heard: Time, now: Time) {
+        match self.open {
+            // Who says nothing at all is behind a wall, or dead: pings find that out.
+            Some(at) if heard < at => return,
+            Some(_) => self.passed_over += 1,
+            None => {}
+        }
+        self.open = Some(now);
+    }
+
+    pub(crate) fn answered(&mut self) {
+        *self = Self { proven: true, ..Self::default() };
+    }
+
+    /// Notes that the last question may have been lost.
+    pub(crate) fn lost(&mut self) {
+        (self.open, self.passed_over) = (None, 0);
+    }
+
+    /// Says whether a question has no answer.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Says whether it ever gave one.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    pub(crate) fn is_useless(&self) -> bool {
+        PASSED_OVER_MAX <= self.passed_over
+    }
+}
+
 impl Link {
+    /// Says whether it has said nothing at all since a question that was asked before then.
+    pub(crate) fn is_silent_since(&self, before_ms: u64) -> bool {
+        self.answers.open.is_some_and(|at| self.heard <= at && at.0 <= before_ms)
+    }
+
     /// Says whether the peer left two pings in a row unanswered and said nothing else.
     pub(crate) fn is_suspect(&self) -> bool {
         SUSPECT_AFTER <= self.misses
@@ -184,6 +241,7 @@ impl Links {
             told: None,
             agreed: None,
             ask: Pace::default(),
+            answers: Answers::default(),
             walk: Pace::default(),
             wanted: BTreeMap::new(),
         };
@@ -316,6 +374,9 @@ impl Links {
 
 /// Unanswered pings after which a peer is suspect.
 const SUSPECT_AFTER: u8 = 2;
+/// Questions in a row without an answer that show a peer to be of no use: with the waits between
+/// them the first is 15 s ago.
+const PASSED_OVER_MAX: u8 = 4;
 /// How long a peer has to send a record before it is asked again.
 pub(crate) const WANTED_MS: u64 = 3_000;
 /// How long before another peer is asked for the same record.

@@ -66,6 +66,8 @@ pub struct Counters {
     pub repaired: u64,
     /// Walks begun.
     pub compared: u64,
+    /// Links ended because the peer never said what it holds.
+    pub given_up: u64,
     /// Nodes discovered.
     pub discovered: u64,
     /// Design-A health checks made.

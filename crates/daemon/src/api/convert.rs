@@ -97,6 +97,7 @@ fn counters(counters: Counters) -> types::Counters {
         pushed: counters.pushed,
         repaired: counters.repaired,
         compared: counters.compared,
+        given_up: counters.given_up,
         discovered: counters.discovered,
         door_checks: counters.door_checks,
     }

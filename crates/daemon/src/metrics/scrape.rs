@@ -85,6 +85,7 @@ impl Out<'_> {
         self.counter("records_pushed", "Copies of records pushed to links", counters.pushed)?;
         self.counter("records_repaired", "Records sent because asked for", counters.repaired)?;
         self.counter("comparisons", "Comparisons begun", counters.compared)?;
+        self.counter("peers_given_up", "Links to peers that never compared", counters.given_up)?;
         self.counter("peers_discovered", "Nodes discovered", counters.discovered)?;
         self.counter("door_checks", "Checks of design-A nodes", counters.door_checks)
     }

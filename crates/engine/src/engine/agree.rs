@@ -3,7 +3,7 @@
 //! Both look at the same moment, a little ago: what was created later is on its way to everybody and
 //! is left alone (WALK-2). Who finds a difference begins a walk (`compare`).
 
-use wire::{Compare, Frame, Set, Summary};
+use wire::{Compare, Frame, Reason, Set, Summary};
 
 use super::Engine;
 use crate::intake::{Source, Spread};
@@ -36,6 +36,7 @@ impl Engine {
 
     /// Hears a summary that was told to us alone, or an answer to ours.
     pub(super) fn summary(&mut self, id: LinkId, theirs: Summary, now: Now) {
+        self.answered(id);
         let ours = self.beside(&theirs);
         if theirs.answer_wanted && !ours.agrees_with(&theirs) && !self.is_past(&theirs, now) {
             // One of two clocks or memories is off: the older moment decides, and an answer is
@@ -55,6 +56,7 @@ impl Engine {
 
     /// Hears that a peer holds what we told it.
     pub(super) fn agreed(&mut self, id: LinkId, cutoff_ms: Option<u64>) {
+        self.answered(id);
         let Some(link) = self.links.get_mut(id) else { return };
         let Some((_, look)) = link.told.filter(|(told_ms, _)| *told_ms == cutoff_ms) else {
             return;
@@ -74,7 +76,10 @@ impl Engine {
             link.ask.reset();
             link.walk.reset();
         } else {
-            link.agreed = None;
+            if link.agreed.take().is_some() {
+                // Nothing of what it said before counts.
+                link.ask.reset();
+            }
             self.stir(now);
         }
         agrees
@@ -118,14 +123,27 @@ impl Engine {
         let open: Vec<(LinkId, Time)> = self
             .links
             .greeted()
-            .filter(|(_, link)| link.agreed != Some(look))
+            .filter(|(_, link)| link.agreed != Some(look) || !link.answers.is_proven())
             .map(|(id, link)| (id, link.ask.at))
             .collect();
         let due: Vec<LinkId> =
             open.iter().filter(|(_, at)| *at <= now.time()).map(|(id, _)| *id).collect();
         let width = self.rounds.width(due.len(), now);
-        for id in self.random.pick(due, width) {
+        let (again, due) = due.into_iter().partition(|id| self.owes_answer(*id));
+        let mut asked = self.random.pick(due, width);
+        // Whether a silent one is of use is found out beside that, not instead.
+        asked.extend(again);
+        for id in asked {
+            if self.owes_answer(id) {
+                // Whether it is there at all, the answer to a ping says.
+                self.suspected(id, now);
+            }
             let Some(link) = self.links.get_mut(id) else { continue };
+            link.answers.asked(link.heard, now.time());
+            if link.answers.is_useless() {
+                self.leave_useless(id, now);
+                continue;
+            }
             link.ask.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
             link.told = Some((cutoff_ms, look));
             self.outbox.send(id, &Frame::Summary(Summary { answer_wanted: true, ..ours }));
@@ -137,6 +155,25 @@ impl Engine {
             // All of them were asked lately.
             Some(at) if now.time() < at => self.rounds.go_on(wait_ms.max(at.0 - now.mono_ms), now),
             None | Some(_) => self.rounds.go_on(wait_ms, now),
+        }
+    }
+
+    fn owes_answer(&self, id: LinkId) -> bool {
+        self.links.get(id).is_some_and(|link| link.answers.is_owed())
+    }
+
+    /// Gives the place of a peer that never says what it holds to another (MEMBER-14): a node all of
+    /// whose links are such ones is cut off and does not know it.
+    fn leave_useless(&mut self, id: LinkId, now: Now) {
+        self.counters.given_up += 1;
+        let (why, wait_ms) = ("it does not say what it holds", self.config.redial_max_ms);
+        self.hang_up(id, Reason::Silent, why, wait_ms, now);
+    }
+
+    /// Notes that a peer said something about its sets, whatever it was.
+    pub(super) fn answered(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.answers.answered();
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{Effect, LinkId, Now, TicketId, reconcile};
 
 impl Engine {
     pub(super) fn compare(&mut self, id: LinkId, compare: &Compare, now: Now) {
+        self.answered(id);
         let (set, cutoff_ms) = (compare.set, compare.cutoff_ms);
         let floor_ms = self.sets.floor_ms();
         let map = self.sets.as_of(set, cutoff_ms.map(|it| it.max(floor_ms)));

@@ -156,6 +156,10 @@ impl Engine {
         self.tell_council(id);
         self.stir(now);
         self.summary_heard(id, summary, now);
+        let first_question = now.after(PROOF_MS);
+        if let Some(link) = self.links.get_mut(id).filter(|link| link.agreed.is_some()) {
+            link.ask.not_before(first_question);
+        }
         self.scouted(now);
         self.send_ping(id, Kind::Short, now);
     }
@@ -278,3 +282,6 @@ pub(super) fn difference(theirs_ms: u64, ours_ms: u64) -> i64 {
 }
 
 const DUPLICATE: &str = "another link to the same node stays";
+/// How long a link has to be there before it is asked what it holds (MEMBER-14), if its hello says the same as
+/// we do: many are given up before that.
+const PROOF_MS: u64 = 10_000;

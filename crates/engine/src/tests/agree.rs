@@ -1,13 +1,13 @@
 //! Neighbours tell each other how their sets look, seldom, and as of a moment ago.
 
 use wire::{
-    Class, Content, Digest, Frame, Message, PeersWanted, Pong, Records, Set, SetSummary, Signed,
-    Summary,
+    Class, Content, Digest, Frame, Message, PeersWanted, Pong, Reason, Records, Set, SetSummary,
+    Signed, Summary,
 };
 
 use super::lab::*;
 use crate::sets::Place;
-use crate::{Config, Effect, LinkId};
+use crate::{Config, Effect, Input, LinkId};
 
 /// Summaries sent to anybody, the link and the frame.
 fn summaries(effects: &[Effect]) -> Vec<(LinkId, Summary)> {
@@ -58,8 +58,15 @@ fn pass_agreeing(lab: &mut Lab, ms: u64) -> Vec<(LinkId, Summary)> {
 
 fn lab_of_twelve() -> (Lab, Vec<LinkId>) {
     // Nobody is given up for its silence.
-    let mut lab = Lab::with(Config { probe_ms: 1 << 40, ..config() });
+    let for_ever = 1 << 40;
+    let mut lab = Lab::with(Config {
+        probe_ms: for_ever,
+        patience_min_ms: for_ever,
+        patience_max_ms: for_ever,
+        ..config()
+    });
     let links: Vec<LinkId> = (1..=12).map(|number| lab.link(&puppet(number))).collect();
+    lab.answers = false;
     pass_agreeing(&mut lab, 20_000);
     (lab, links)
 }
@@ -182,7 +189,7 @@ fn who_differs_for_ever_costs_less_and_less() {
         }
         costs.push(frames);
     }
-    assert!(costs[3] <= 12, "frames in each of four times 150 s: {costs:?}");
+    assert!(0 < costs[0] && costs[3] <= 12, "frames in each of four times 150 s: {costs:?}");
     // One that asks all the time gets an answer each time, and fewer and fewer walks.
     let begun = [0, 1].map(|_| {
         let before = lab.engine.status().counters.compared;
@@ -203,6 +210,69 @@ fn who_was_behind_a_wall_is_asked_as_soon_as_it_speaks() {
     lab.say(links[5], &Frame::PeersWanted(PeersWanted::Any));
     let told = pass_agreeing(&mut lab, 1_500);
     assert!(told.iter().any(|(link, _)| *link == links[5]), "{told:?}");
+}
+
+#[test]
+fn who_never_says_what_it_holds_makes_room() {
+    // MEMBER-14
+    let mut lab = Lab::new();
+    lab.link(&puppet(1));
+    let leech = lab.link(&puppet(2));
+    lab.answers = false;
+    for _ in 0..800 {
+        let effects = lab.pass(50);
+        for effect in &effects {
+            let Effect::Send(link, _, bytes) = effect else { continue };
+            // It is alive, and asks as others do.
+            match Frame::decode(bytes).unwrap() {
+                Frame::Summary(_) if *link == leech => {
+                    drop(lab.say(leech, &Frame::PeersWanted(PeersWanted::Any)));
+                }
+                _ => drop(answer(*link, bytes).map(|it| lab.input(it))),
+            }
+        }
+    }
+    assert_eq!(
+        closed(&lab.effects),
+        [(leech, Reason::Silent)],
+        "nothing is published, and it is found out"
+    );
+    assert!(lab.engine.status().counters.given_up == 1 && lab.engine.links_len() == 1);
+}
+
+#[test]
+fn who_answers_late_and_who_lost_a_question_stays() {
+    // MEMBER-14
+    let mut lab = Lab::new();
+    let links: Vec<LinkId> = (1..=3).map(|number| lab.link(&puppet(number))).collect();
+    lab.answers = false;
+    let mut due: Vec<(u64, Input)> = Vec::new();
+    for round in 0..6_000_u64 {
+        let effects = lab.pass(50);
+        for effect in &effects {
+            let Effect::Send(link, _, bytes) = effect else { continue };
+            let is_question = matches!(Frame::decode(bytes).unwrap(), Frame::Summary(_));
+            // The first takes six seconds for each answer, the second loses every other question.
+            let wait_ms = match (*link == links[0], is_question) {
+                (true, true) => 6_000,
+                (true | false, _) => 100,
+            };
+            if *link == links[1] && is_question && round % 2 == 0 {
+                lab.input(Input::Congested(*link, Class::Control, 1));
+                continue;
+            }
+            let at_ms = lab.now.mono_ms + wait_ms;
+            due.extend(answer(*link, bytes).map(|input| (at_ms, input)));
+        }
+        let now_ms = lab.now.mono_ms;
+        for (_, input) in due.extract_if(.., |(at, _)| *at <= now_ms) {
+            lab.input(input);
+        }
+        if round % 100 == 0 {
+            lab.push(links[2], &message(&puppet(50), lab.now.unix_ms, &format!("{round}")), 0);
+        }
+    }
+    assert_eq!(closed(&lab.effects), []);
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use wire::{Frame, PeersWanted, Pong, Reason};
+use wire::{Frame, PeersWanted, Reason};
 
 use super::lab::*;
 use crate::{Config, Effect, Input, LinkId, Snapshot};
@@ -13,7 +12,8 @@ struct World {
     lab: Lab,
     numbers: BTreeMap<LinkId, u32>,
     rtt_ms: fn(u32) -> u64,
-    due: Vec<(u64, LinkId, u32)>,
+    /// What comes from the crowd, and when.
+    due: Vec<(u64, Input)>,
     /// Whether the crowd tells who is near to it, and whom it was asked by that way.
     names: Names,
     asked: Vec<LinkId>,
@@ -51,9 +51,8 @@ impl World {
                 self.opened += 1;
                 effects.extend(more);
             }
-            for (_, link, nonce) in self.due.extract_if(.., |(at, ..)| *at <= now_ms) {
-                let pong = Frame::Pong(Pong { nonce, report: None });
-                effects.extend(self.lab.input(Input::Frame(link, Bytes::from(pong.encode()))));
+            for (_, input) in self.due.extract_if(.., |(at, _)| *at <= now_ms) {
+                effects.extend(self.lab.input(input));
             }
             for (link, reason) in closed(&effects) {
                 self.closed.extend(self.numbers.remove(&link).map(|number| (number, reason)));
@@ -83,13 +82,10 @@ impl World {
         for effect in effects {
             let Effect::Send(link, _, bytes) = effect else { continue };
             let Some(number) = self.numbers.get(link) else { continue };
-            match Frame::decode(bytes) {
-                Ok(Frame::Ping(ping)) => {
-                    let at_ms = self.lab.now.mono_ms + (self.rtt_ms)(*number);
-                    self.due.push((at_ms, *link, ping.nonce));
-                }
-                Ok(Frame::PeersWanted(PeersWanted::Near)) => self.asked.push(*link),
-                _ => {}
+            let at_ms = self.lab.now.mono_ms + (self.rtt_ms)(*number);
+            self.due.extend(answer(*link, bytes).map(|input| (at_ms, input)));
+            if let Ok(Frame::PeersWanted(PeersWanted::Near)) = Frame::decode(bytes) {
+                self.asked.push(*link);
             }
         }
     }
@@ -206,7 +202,8 @@ fn names_nobody_asked_for_are_not_dialled() {
 #[test]
 fn the_nearest_are_named_to_who_asks() {
     // MEMBER-13
-    let mut world = World::new(config(), 24, by_number);
+    // Far enough from each other to be told apart by a clock that goes in steps of 10 ms.
+    let mut world = World::new(config(), 24, |number| 20 + u64::from(number) * 20);
     world.pass(30_000);
     let farthest = world.numbers.iter().max_by_key(|(_, number)| **number);
     let (link, number) = farthest.map(|(link, number)| (*link, *number)).unwrap();

@@ -26,7 +26,7 @@ pub(super) struct Lab {
     pub(super) verifies: bool,
     /// Whether the store answers at once.
     pub(super) loads: bool,
-    /// Whether the puppets answer pings, at once.
+    /// Whether the puppets answer pings and questions, at once.
     pub(super) answers: bool,
     kept: BTreeMap<RecordId, Signed>,
     links: u64,
@@ -112,7 +112,7 @@ impl Lab {
                     }
                     Effect::Persist(batch) => self.keep(batch),
                     Effect::Send(link, _, bytes) if self.answers => {
-                        queue.extend(pong(*link, bytes));
+                        queue.extend(answer(*link, bytes));
                     }
                     _ => {}
                 }
@@ -231,11 +231,18 @@ impl Lab {
     }
 }
 
-/// What a peer answers that is there and says nothing else.
-fn pong(link: LinkId, bytes: &Bytes) -> Option<Input> {
-    let Ok(Frame::Ping(ping)) = Frame::decode(bytes) else { return None };
-    let pong = Frame::Pong(wire::Pong { nonce: ping.nonce, report: None });
-    Some(Input::Frame(link, Bytes::from(pong.encode())))
+/// What a peer answers that is there and says nothing else: asked what it holds, it names nothing
+/// that differs.
+pub(super) fn answer(link: LinkId, bytes: &Bytes) -> Option<Input> {
+    let answer = match Frame::decode(bytes) {
+        Ok(Frame::Ping(ping)) => Frame::Pong(wire::Pong { nonce: ping.nonce, report: None }),
+        Ok(Frame::Summary(summary)) if summary.answer_wanted => {
+            let (set, ranges, cutoff_ms) = (wire::Set::State, Vec::new(), None);
+            Frame::Compare(wire::Compare { set, ranges, cutoff_ms })
+        }
+        _ => return None,
+    };
+    Some(Input::Frame(link, Bytes::from(answer.encode())))
 }
 
 /// What a store answers.

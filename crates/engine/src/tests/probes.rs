@@ -1,6 +1,5 @@
 //! Silence is found soon, by few bytes, and floods of pings bring little.
 
-use bytes::Bytes;
 use wire::{Frame, Ping, Pong, Reason};
 
 use super::lab::*;
@@ -9,7 +8,7 @@ use crate::{Config, Effect, Input, LinkId};
 /// Peers that answer, each after its own time.
 #[derive(Default)]
 struct Slow {
-    due: Vec<(u64, LinkId, u32)>,
+    due: Vec<(u64, Input)>,
 }
 
 impl Slow {
@@ -19,12 +18,13 @@ impl Slow {
         for _ in 0..ms / 10 {
             let mut effects = lab.pass(10);
             let now_ms = lab.now.mono_ms;
-            for (_, link, nonce) in self.due.extract_if(.., |(at, ..)| *at <= now_ms) {
-                let pong = Frame::Pong(Pong { nonce, report: None });
-                effects.extend(lab.input(Input::Frame(link, Bytes::from(pong.encode()))));
+            for (_, input) in self.due.extract_if(.., |(at, _)| *at <= now_ms) {
+                effects.extend(lab.input(input));
             }
-            for (link, ping) in pings(&effects) {
-                self.due.push((now_ms + delay_ms(link), link, ping.nonce));
+            for effect in &effects {
+                let Effect::Send(link, _, bytes) = effect else { continue };
+                let answer = answer(*link, bytes);
+                self.due.extend(answer.map(|input| (now_ms + delay_ms(*link), input)));
             }
             all.extend(effects);
         }
@@ -139,7 +139,8 @@ fn nobody_looks_nearer_than_it_is() {
     assert_eq!(lab.engine.peer_list(lab.now)[0].rtt_ms, None, "a guess was believed");
     let mut slow = Slow::default();
     let (_, ping) = pings(&lab.effects).pop().unwrap();
-    slow.due.push((lab.now.mono_ms + 400, link, ping.nonce));
+    let pong = Frame::Pong(Pong { nonce: ping.nonce, report: None });
+    slow.due.push((lab.now.mono_ms + 400, Input::Frame(link, pong.encode().into())));
     slow.pass(&mut lab, 1_000, |_| 400);
     assert_eq!(lab.engine.peer_list(lab.now)[0].rtt_ms, Some(400), "who is slow is far");
 }
