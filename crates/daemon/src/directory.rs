@@ -103,6 +103,10 @@ impl Tenancy {
     pub(crate) fn new(path: &Path, lock: DirLock) -> Self {
         Self { path: path.to_owned(), _lock: lock }
     }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Drop for Tenancy {

@@ -95,6 +95,9 @@ impl Runtime {
         let mut glance = tokio::time::interval(GLANCE);
         glance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
+            if let Some(place) = self.node.engine().lost() {
+                return Err(RunError::Store(self.store.lost(place)));
+            }
             match self.next(&mut glance).await {
                 Next::Agreement => self.glance(),
                 Next::Gone(thread) => {
@@ -133,7 +136,10 @@ impl Runtime {
 
     fn input(&mut self, input: Input) {
         let effects = self.node.handle(input, self.clock.now());
-        self.perform(effects);
+        // What it said of a set that the store does not hold is worth nothing, and goes nowhere.
+        if self.node.engine().lost().is_none() {
+            self.perform(effects);
+        }
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
@@ -144,6 +150,9 @@ impl Runtime {
                 // Reads and writes go to their thread at once: its queue keeps their order.
                 (Effect::Net(NetEffect::Persist(batch)), _) => {
                     gate = Some(self.store.persist(batch));
+                }
+                (Effect::Net(NetEffect::Fill(set, from, max)), _) => {
+                    self.store.fill(set, from, max)
                 }
                 (Effect::Net(NetEffect::Load(ticket, ids, bytes_max)), _) => {
                     self.store.load(Load { ticket, ids, bytes_max });
@@ -163,6 +172,7 @@ impl Runtime {
             NetEffect::AnswerDoor(ticket, answer) => self.desk.doors.answer(ticket, answer),
             NetEffect::Dial(address) => self.transport.dial(address),
             NetEffect::Disconnect(link, reason, why) => self.disconnect(link, reason, why),
+            NetEffect::Fill(set, from, max) => self.store.fill(set, from, max),
             NetEffect::Load(ticket, ids, bytes_max) => {
                 self.store.load(Load { ticket, ids, bytes_max });
             }
@@ -230,6 +240,7 @@ impl Runtime {
                     self.condition.send_modify(|it| it.failing = Some(failure));
                 }
             }
+            Stored::Filled(set, kept) => self.input(Input::Net(NetInput::Filled(set, kept))),
             Stored::Loaded(ticket, records) => {
                 self.input(Input::Net(NetInput::Loaded(ticket, records)));
             }

@@ -4,15 +4,16 @@
 //! go into one transaction. A write that failed is tried again before anything later is, so what
 //! is on disk is always a prefix of what was asked.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use engine::{Batch, TicketId};
+use engine::{Batch, Kept, TicketId};
 use node::engine;
 use store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
-use wire::{RecordId, Signed};
+use wire::{Digest, RecordId, Set, Signed};
 
 use crate::commands::Failure;
 use crate::directory::Tenancy;
@@ -31,6 +32,8 @@ pub(crate) enum Stored {
     Failed(Failure),
     /// The store is beyond repair; the thread has ended.
     Broken(StoreError),
+    /// The answer to a fill.
+    Filled(Set, Vec<Kept>),
     /// The answer to a load.
     Loaded(TicketId, Vec<Signed>),
 }
@@ -41,14 +44,21 @@ pub(crate) struct StoreThread {
     jobs: Sender<Job>,
     next: u64,
     durable: u64,
+    path: PathBuf,
 }
 
 /// Resolves when the thread has ended: store closed, directory free.
 pub(crate) type Ended = oneshot::Receiver<()>;
 
 enum Job {
-    Load(Load),
     Persist(JobId, Batch),
+    Question(Question),
+}
+
+/// What is read once all that was asked before is written.
+enum Question {
+    Fill(Set, Digest, usize),
+    Load(Load),
 }
 
 impl StoreThread {
@@ -64,6 +74,7 @@ impl StoreThread {
         let (jobs, queue) = channel();
         let (end, ended) = oneshot::channel();
         let worker = Worker { store, stored, metrics, writes: Vec::new(), last: JobId(0) };
+        let path = tenancy.path().to_owned();
         let thread = std::thread::Builder::new().name("store".to_owned());
         let _detached: JoinHandle<()> = thread.spawn(move || {
             worker.run(&queue);
@@ -71,7 +82,7 @@ impl StoreThread {
             // Nobody may be waiting for the end.
             let _unheard = end.send(());
         })?;
-        Ok((Self { jobs, next: 0, durable: 0 }, ended))
+        Ok((Self { jobs, next: 0, durable: 0, path }, ended))
     }
 
     pub(crate) fn persist(&mut self, batch: Batch) -> JobId {
@@ -83,7 +94,17 @@ impl StoreThread {
     }
 
     pub(crate) fn load(&self, load: Load) {
-        let _gone = self.jobs.send(Job::Load(load));
+        let _gone = self.jobs.send(Job::Question(Question::Load(load)));
+    }
+
+    pub(crate) fn fill(&self, set: Set, from: Digest, max: usize) {
+        let _gone = self.jobs.send(Job::Question(Question::Fill(set, from, max)));
+    }
+
+    /// Says that what the node looked up was not what a hash says.
+    pub(crate) fn lost(&self, place: Digest) -> StoreError {
+        let detail = format!("what stands at {place} and beside it is not what its hash says");
+        StoreError::Corrupt { path: self.path.clone(), detail }
     }
 
     pub(crate) fn durable(&mut self, job: JobId) {
@@ -125,25 +146,25 @@ impl Worker {
                 queue.recv_timeout(RETRY)
             };
             let closed = matches!(first, Err(RecvTimeoutError::Disconnected));
-            let loads = self.collect(first.ok(), queue);
-            if self.write().is_err() || self.answer(loads).is_err() || closed {
+            let questions = self.collect(first.ok(), queue);
+            if self.write().is_err() || self.answer(questions).is_err() || closed {
                 return;
             }
         }
     }
 
-    fn collect(&mut self, first: Option<Job>, queue: &Receiver<Job>) -> Vec<Load> {
-        let mut loads = Vec::new();
+    fn collect(&mut self, first: Option<Job>, queue: &Receiver<Job>) -> Vec<Question> {
+        let mut questions = Vec::new();
         for job in first.into_iter().chain(queue.try_iter()).take(GROUP_MAX) {
             match job {
-                Job::Load(load) => loads.push(load),
+                Job::Question(question) => questions.push(question),
                 Job::Persist(job, batch) => {
                     self.last = job;
                     self.writes.push(batch);
                 }
             }
         }
-        loads
+        questions
     }
 
     fn write(&mut self) -> Result<(), End> {
@@ -169,14 +190,23 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, loads: Vec<Load>) -> Result<(), End> {
-        for Load { ticket, ids, bytes_max } in loads {
-            let records = self.store.records(&ids, bytes_max).unwrap_or_else(|error| {
-                // Whoever asked will ask another node.
-                tracing::warn!(%error, "records could not be read");
-                Vec::new()
-            });
-            self.tell(Stored::Loaded(ticket, records))?;
+    fn answer(&mut self, questions: Vec<Question>) -> Result<(), End> {
+        for question in questions {
+            match question {
+                Question::Fill(set, from, max) => match self.store.kept(set, &from, max) {
+                    Ok(kept) => self.tell(Stored::Filled(set, kept))?,
+                    // Then what is not in memory stays in the store, and is looked up there.
+                    Err(error) => tracing::warn!(%error, "the index could not be read"),
+                },
+                Question::Load(Load { ticket, ids, bytes_max }) => {
+                    let records = self.store.records(&ids, bytes_max).unwrap_or_else(|error| {
+                        // Whoever asked will ask another node.
+                        tracing::warn!(%error, "records could not be read");
+                        Vec::new()
+                    });
+                    self.tell(Stored::Loaded(ticket, records))?;
+                }
+            }
         }
         Ok(())
     }

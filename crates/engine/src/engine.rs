@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use wire::{
-    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, ShortId,
-    Signed, TreeId,
+    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, Set,
+    ShortId, Signed, TreeId,
 };
 
 use crate::alerts::Alerts;
@@ -31,7 +31,7 @@ use crate::recents::{Recent, Recents};
 use crate::rounds::Rounds;
 use crate::sets::Sets;
 use crate::{
-    BookRow, Config, Counters, Effect, Event, Input, LinkId, Now, Snapshot, TicketId, Time,
+    BookRow, Config, Counters, Effect, Event, Input, Kept, LinkId, Now, Snapshot, TicketId, Time,
 };
 
 mod agree;
@@ -155,7 +155,7 @@ impl Engine {
         let me = identity.id();
         let mut random = Random::new(seed);
         let mut author = Author::new(identity, config.network, kept.author, now);
-        let sets = Sets::new(&config, &kept.items);
+        let sets = Sets::new(&config, &kept);
         let content = profile_of(&config, &BTreeSet::new());
         let signed = own_profile(&kept.book, &me, config.network, &content);
         let is_new = signed.is_none();
@@ -211,6 +211,7 @@ impl Engine {
             config,
         };
         engine.look_around();
+        engine.ask_to_fill();
         if is_new {
             engine.secure_pen();
         }
@@ -226,6 +227,7 @@ impl Engine {
             Input::Disconnected(link, why) => self.disconnected(link, &why, now),
             Input::DoorFound(address, door) => self.door_found(&address, &door, now),
             Input::DoorPushed(address, result) => self.doors.pushed(&address, &result, now),
+            Input::Filled(set, kept) => self.filled(set, &kept),
             Input::Frame(link, bytes) => self.frame(link, &bytes, now),
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
@@ -246,9 +248,29 @@ impl Engine {
     /// Takes the effects of what a command did.
     pub fn drain(&mut self) -> Vec<Effect> {
         self.look_through();
+        if self.outbox.changes_sets() {
+            self.outbox.batch().maps = Some(Box::new(self.sets.maps()));
+        }
         let effects = self.outbox.drain();
         self.counters.frames_sent += std::mem::take(&mut self.outbox.frames);
         effects
+    }
+
+    /// Returns where the store had lost or changed what the sets rest on, if that was ever seen. What this
+    /// engine said since is worth nothing: whoever runs it must stop.
+    pub fn lost(&self) -> Option<Digest> {
+        self.sets.lost()
+    }
+
+    fn filled(&mut self, set: Set, kept: &[Kept]) {
+        self.sets.fill(set, kept);
+        self.ask_to_fill();
+    }
+
+    fn ask_to_fill(&mut self) {
+        if let Some((set, from, leaves_max)) = self.sets.filling.wanted() {
+            self.outbox.now(Effect::Fill(set, from, leaves_max));
+        }
     }
 
     /// Dials an address now, and again as long as the node runs.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use checkpoint::{Done, Evidence, Row, Sealed, Work};
+use merkle::Leaf;
 use wire::lattice::{Door, Envelope};
 use wire::{
     Address, Carried, Claim, Class, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed,
 };
+
+use crate::Maps;
 
 /// Names a live connection. The shell gives each a new number and never uses one twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -63,6 +66,8 @@ pub enum Input {
     Frame(LinkId, Bytes),
     /// A `POST /gossip` arrived and waits for [`Effect::AnswerDoor`]. The address is the client's.
     Gossip(TicketId, IpAddr, Box<Envelope>),
+    /// The answer to [`Effect::Fill`]: fewer than asked for at the end of the set.
+    Filled(Set, Vec<Kept>),
     /// The answer to [`Effect::Load`]: what the store still has.
     Loaded(TicketId, Vec<Signed>),
     /// The deadline passed.
@@ -82,6 +87,9 @@ pub enum Effect {
     Dial(Address),
     /// Send what is queued and a goodbye, then close the link.
     Disconnect(LinkId, Reason, String),
+    /// Read so many items of a set in the order of their places, the first one there or behind it;
+    /// answered by `Filled`.
+    Fill(Set, Digest, usize),
     /// Read these records in order, up to the one that brings them to so many bytes; answered by
     /// `Loaded` once everything persisted before is readable.
     Load(TicketId, Vec<RecordId>, usize),
@@ -133,6 +141,8 @@ pub struct Batch {
     pub council: Vec<(Row, Option<Vec<u8>>)>,
     /// Rows that the applications on top keep for themselves, by name; `None` for those that go.
     pub own: Vec<(String, Option<Vec<u8>>)>,
+    /// Both sets after this batch, if it changes any.
+    pub maps: Option<Box<Maps>>,
 }
 
 /// One record to keep.
@@ -203,8 +213,10 @@ pub struct BookRow {
 /// What a node wakes up with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// Everything in both sets, without the bytes.
+    /// Everything in both sets, without the bytes; empty where the store kept the hashes of the sets.
     pub items: Vec<Kept>,
+    /// Both sets, where the store kept their hashes.
+    pub maps: Option<Box<Maps>>,
     /// The address book.
     pub book: Vec<BookRow>,
     /// Our own pen.
@@ -228,6 +240,13 @@ pub struct Kept {
     pub created: Hlc,
     /// Unix milliseconds after which it goes; 0 for never.
     pub expires_ms: u64,
+}
+
+impl Kept {
+    /// Returns it as it stands in the map of its set.
+    pub fn leaf(&self) -> Leaf {
+        Leaf { key: self.key, value: self.id, stamp: self.created.0 }
+    }
 }
 
 /// Something the operator's side may want to know: feed, log, metrics.

@@ -13,9 +13,11 @@ mod declined;
 mod doors;
 mod engine;
 mod event;
+mod filling;
 mod forest;
 mod intake;
 mod links;
+mod maps;
 mod membership;
 mod memory;
 mod missing;
@@ -39,6 +41,8 @@ pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,
     Input, Keep, Kept, Label, LinkId, Snapshot, TicketId,
 };
+pub use maps::Maps;
+pub use merkle::{Leaf, Map, Source, Stub};
 pub use sets::place_of_entry;
 pub use status::{Counters, PeerState, PeerStatus, Proven, Status};
 pub use time::{Now, Time};

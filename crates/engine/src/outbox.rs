@@ -78,6 +78,11 @@ impl Outbox {
         &mut self.batch
     }
 
+    /// Says whether what is to be written changes a set.
+    pub(crate) fn changes_sets(&self) -> bool {
+        !self.batch.keep.is_empty() || !self.batch.drop.is_empty()
+    }
+
     /// Sends records to links; those of one class that go to the same links share frames.
     pub(crate) fn push(&mut self, when: When, parcels: Vec<Parcel>) {
         let mut groups: BTreeMap<(Class, Vec<LinkId>), Vec<Carried>> = BTreeMap::new();

@@ -11,13 +11,15 @@ use wire::{
     Content, Digest, Entry, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Summary,
 };
 
+use crate::filling::Filling;
 use crate::young::Young;
-use crate::{Config, Drop, Keep, Kept, Label};
+use crate::{Config, Drop, Keep, Kept, Label, Maps, Snapshot};
 
 #[derive(Debug)]
 pub(crate) struct Sets {
-    state: Map,
-    messages: Map,
+    maps: Maps,
+    /// What of them is only in the store.
+    pub(crate) filling: Filling,
     /// Messages at or below this place had to make room and do not come back.
     floor: Option<Digest>,
     messages_max: u64,
@@ -64,32 +66,46 @@ pub(crate) enum Standing {
 }
 
 impl Sets {
-    pub(crate) fn new(config: &Config, kept: &[Kept]) -> Self {
-        let mut sets = Self {
-            state: Map::default(),
-            messages: Map::default(),
+    pub(crate) fn new(config: &Config, kept: &Snapshot) -> Self {
+        let (maps, filling) = match &kept.maps {
+            Some(maps) => (Maps::clone(maps), Filling::begin()),
+            None => (maps_of(&kept.items), Filling::default()),
+        };
+        Self {
+            young: Young::new(maps.newest.ms()),
+            maps,
+            filling,
             floor: None,
             messages_max: config.messages_max as u64,
             entries_max: config.entries_max as u64,
             version: 0,
-            young: Young::new(kept.iter().map(|item| item.created.ms()).max().unwrap_or(0)),
             views: VecDeque::new(),
             looks: VecDeque::new(),
             entered_ms: 0,
-        };
-        for set in [Set::State, Set::Messages] {
-            let leaf = |item: &Kept| Leaf { key: item.key, value: item.id, stamp: item.created.0 };
-            let leaves = kept.iter().filter(|item| item.set == set).map(leaf).collect();
-            *sets.map_mut(set) = Map::of(leaves);
         }
-        sets
     }
 
     pub(crate) fn map(&self, set: Set) -> &Map {
-        match set {
-            Set::State => &self.state,
-            Set::Messages => &self.messages,
+        self.maps.map(set)
+    }
+
+    /// Returns both as they are.
+    pub(crate) fn maps(&self) -> Maps {
+        self.maps.clone()
+    }
+
+    /// Takes what the store had, and remembers what to ask next.
+    pub(crate) fn fill(&mut self, set: Set, kept: &[Kept]) {
+        self.filling.take(set, kept, self.maps.map_mut(set));
+        if self.filling.is_over() {
+            // They may still look into the store, which changes from now on under them.
+            self.forget_views();
         }
+    }
+
+    /// Returns whether leaves were lost: the store could not be read, or holds something else.
+    pub(crate) fn lost(&self) -> Option<Digest> {
+        self.maps.state.lost().or(self.maps.messages.lost())
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -97,7 +113,7 @@ impl Sets {
     }
 
     pub(crate) fn summary(&self) -> Summary {
-        let (state, messages) = (summary_of(&self.state), summary_of(&self.messages));
+        let (state, messages) = (summary_of(&self.maps.state), summary_of(&self.maps.messages));
         Summary { state, messages, ..Summary::default() }
     }
 
@@ -114,8 +130,8 @@ impl Sets {
             let messages = known.map(|view| summary_of(&view.messages));
             Look {
                 step_ms,
-                state: state.unwrap_or_else(|| of(&self.state, Set::State)),
-                messages: messages.unwrap_or_else(|| of(&self.messages, Set::Messages)),
+                state: state.unwrap_or_else(|| of(&self.maps.state, Set::State)),
+                messages: messages.unwrap_or_else(|| of(&self.maps.messages, Set::Messages)),
             }
         });
         self.looks.push_back(look);
@@ -134,8 +150,8 @@ impl Sets {
         let at = self.views.iter().position(|view| view.step_ms == step_ms);
         let view = at.and_then(|at| self.views.remove(at)).unwrap_or_else(|| View {
             step_ms,
-            state: self.state.with(&self.young.places(Set::State, step_ms)),
-            messages: self.messages.with(&self.young.places(Set::Messages, step_ms)),
+            state: self.maps.state.with(&self.young.places(Set::State, step_ms)),
+            messages: self.maps.messages.with(&self.young.places(Set::Messages, step_ms)),
         });
         let map = match set {
             Set::State => view.state.clone(),
@@ -195,8 +211,9 @@ impl Sets {
     /// Lets a new record in and says what to write. The caller asked [`Sets::standing`] first.
     pub(crate) fn insert(&mut self, place: &Place, opened: &Opened) -> Keep {
         let leaf = Leaf { key: place.key, value: opened.id, stamp: opened.record.created.0 };
-        let replaced = self.map_mut(place.set).insert(leaf);
+        let replaced = self.maps.map_mut(place.set).insert(leaf);
         self.entered_ms = opened.record.created.ms();
+        self.maps.newest = self.maps.newest.max(opened.record.created);
         self.changed(self.entered_ms, place.set, place.key, replaced);
         if place.set == Set::State {
             self.version += 1;
@@ -216,7 +233,7 @@ impl Sets {
     /// Returns messages that have had their hour, at most `max` at once, and forgets them.
     pub(crate) fn expire(&mut self, unix_ms: u64, max: usize) -> Vec<Drop> {
         let hour = hour_of(unix_ms);
-        let old = self.messages.leaves(&Prefix::ALL, None, max);
+        let old = self.maps.messages.leaves(&Prefix::ALL, None, max);
         let old = old.into_iter().take_while(|leaf| bucket(&leaf.key) < hour);
         let old: Vec<Drop> = old.map(|leaf| self.forget(leaf)).collect();
         if !old.is_empty() {
@@ -228,9 +245,12 @@ impl Sets {
 
     /// Returns messages that must make room: those that expire first (MSG-2).
     pub(crate) fn evict(&mut self) -> Vec<Drop> {
-        let excess = self.messages.len().saturating_sub(self.messages_max);
-        let first =
-            self.messages.leaves(&Prefix::ALL, None, usize::try_from(excess).unwrap_or(usize::MAX));
+        let excess = self.maps.messages.len().saturating_sub(self.messages_max);
+        let first = self.maps.messages.leaves(
+            &Prefix::ALL,
+            None,
+            usize::try_from(excess).unwrap_or(usize::MAX),
+        );
         first
             .into_iter()
             .map(|leaf| {
@@ -256,7 +276,7 @@ impl Sets {
 
     /// Says whether so many entries at new places would fit.
     pub(crate) fn fits(&self, more: usize) -> bool {
-        self.state.len() + more as u64 <= self.entries_max
+        self.maps.state.len() + more as u64 <= self.entries_max
     }
 
     /// A full state takes nothing at new places (STATE-5); a full house of messages nothing that
@@ -265,8 +285,8 @@ impl Sets {
         let full = match place.set {
             Set::State => !self.fits(1),
             Set::Messages => {
-                let first = || self.messages.leaves(&Prefix::ALL, None, 1);
-                let full = self.messages_max <= self.messages.len();
+                let first = || self.maps.messages.leaves(&Prefix::ALL, None, 1);
+                let full = self.messages_max <= self.maps.messages.len();
                 self.floor.is_some_and(|floor| place.key <= floor)
                     || full && first().first().is_some_and(|leaf| place.key < leaf.key)
             }
@@ -278,6 +298,10 @@ impl Sets {
         self.young.note(at_ms, set, key, previous);
         self.views.retain(|view| view.step_ms < at_ms);
         self.looks.retain(|look| look.step_ms < at_ms);
+        if !self.filling.is_over() {
+            // Leaves they need may be in the store alone, and change there.
+            self.forget_views();
+        }
     }
 
     fn forget_views(&mut self) {
@@ -286,15 +310,8 @@ impl Sets {
     }
 
     fn forget(&mut self, leaf: Leaf) -> Drop {
-        self.messages.remove(&leaf.key);
+        self.maps.messages.remove(&leaf.key);
         Drop { set: Set::Messages, key: leaf.key, id: leaf.value }
-    }
-
-    fn map_mut(&mut self, set: Set) -> &mut Map {
-        match set {
-            Set::State => &mut self.state,
-            Set::Messages => &mut self.messages,
-        }
     }
 }
 
@@ -338,6 +355,13 @@ fn join(tag: &Digest, bucket: u32, hash: &Digest) -> Digest {
     key.0[8..12].copy_from_slice(&bucket.to_be_bytes());
     key.0[12..].copy_from_slice(&hash.0[..20]);
     key
+}
+
+fn maps_of(items: &[Kept]) -> Maps {
+    let leaves = |set| items.iter().filter(|it| it.set == set).map(Kept::leaf).collect();
+    let (state, messages) = (Map::of(leaves(Set::State)), Map::of(leaves(Set::Messages)));
+    let newest = items.iter().map(|item| item.created).max().unwrap_or_default();
+    Maps { state, messages, newest }
 }
 
 fn summary_of(map: &Map) -> SetSummary {

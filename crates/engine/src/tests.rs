@@ -7,6 +7,7 @@ mod broadcast;
 mod circle;
 mod council;
 mod doors;
+mod filling;
 mod hostile;
 mod intake;
 mod lab;

@@ -81,6 +81,17 @@ impl Bucket {
         Arc::new(Held { changed: 0, items })
     }
 
+    /// Takes the leaves back, if these are they.
+    pub(crate) fn fill(&mut self, leaves: &[Leaf]) {
+        if length_of(leaves.len()) != self.count {
+            return;
+        }
+        let items: Vec<Item> = leaves.iter().copied().map(Item::new).collect();
+        if fold(&items) == self.hash() {
+            self.held = Some(Arc::new(Held { changed: 0, items }));
+        }
+    }
+
     /// Changes the leaves; `held` is what [`Bucket::held`] returned, if they were put away.
     pub(crate) fn change<T>(
         &mut self,
@@ -126,7 +137,11 @@ pub(crate) fn find(items: &[Item], key: &Digest) -> Option<Leaf> {
 }
 
 fn length(items: &[Item]) -> u32 {
-    u32::try_from(items.len()).unwrap_or(u32::MAX)
+    length_of(items.len())
+}
+
+fn length_of(items: usize) -> u32 {
+    u32::try_from(items).unwrap_or(u32::MAX)
 }
 
 /// Leaves in a bucket: the map keeps about 220 bytes for each, 10 for an entry. Smaller ones would hash

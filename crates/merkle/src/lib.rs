@@ -5,6 +5,7 @@
 //! proof. This room knows nothing of records, peers or time.
 
 mod bucket;
+mod difference;
 mod hash;
 mod leaf;
 mod map;

@@ -13,6 +13,7 @@ use wire::Digest;
 
 use crate::Leaf;
 use crate::bucket::{Stub, find};
+use crate::difference;
 use crate::leaf::{Item, fold, halves};
 use crate::piece::{Part, Piece};
 use crate::prefix::{Prefix, bit};
@@ -206,6 +207,27 @@ impl Map {
         }
     }
 
+    /// Reads from `source` from now on. What was put away must be in it as it is here.
+    pub fn read_from(&mut self, source: Arc<dyn Source>) {
+        self.shelf.source = Some(source);
+    }
+
+    /// Takes leaves that were put away into memory again: all of the buckets whose leaves are among
+    /// these, in order. What is here already stays, and so does what the hash does not cover.
+    pub fn fill(&mut self, leaves: &[Leaf]) {
+        if let Some(root) = &mut self.root {
+            root.fill(leaves);
+        }
+    }
+
+    /// Returns the buckets in which this map differs from an older one, by their first keys; `None` for
+    /// those that are gone. Costs what differs, and the hash of both.
+    pub fn since(&self, older: &Self) -> BTreeMap<Digest, Option<Stub>> {
+        let mut difference = BTreeMap::new();
+        difference::collect(older.root.as_ref(), self.root.as_ref(), &mut difference);
+        difference
+    }
+
     /// Returns the buckets whose leaves are in memory, in order.
     pub fn here(&self) -> Vec<Stub> {
         let mut stubs = Vec::new();
@@ -226,3 +248,12 @@ impl Map {
         self.shelf.lost()
     }
 }
+
+/// Maps with one root hold the same, but for the stamps.
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        self.root() == other.root()
+    }
+}
+
+impl Eq for Map {}

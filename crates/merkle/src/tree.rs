@@ -207,6 +207,25 @@ impl Tree {
         }
     }
 
+    /// Gives buckets that were put away their leaves back, as far as they are among these.
+    pub(crate) fn fill(&mut self, leaves: &[Leaf]) {
+        match self {
+            Self::Branch(branch) => {
+                let middle = leaves.partition_point(|leaf| bit(&leaf.key, branch.bit) == 0);
+                let (left, right) = leaves.split_at(middle);
+                let branch = Arc::make_mut(branch);
+                for (side, leaves) in branch.sides.iter_mut().zip([left, right]) {
+                    if !leaves.is_empty() {
+                        side.fill(leaves);
+                    }
+                }
+                branch.here = branch.sides.iter().any(Self::is_here);
+            }
+            Self::Bucket(bucket) if !bucket.is_here() => Arc::make_mut(bucket).fill(leaves),
+            Self::Bucket(_) => {}
+        }
+    }
+
     /// Returns the buckets that are in memory, in order.
     pub(crate) fn here(&self, stubs: &mut Vec<Stub>) {
         match self {

@@ -47,7 +47,8 @@ impl Disk {
         }
         let council = self.council.clone().into_iter().collect();
         let own = self.own.clone().into_iter().collect();
-        Snapshot { items, book: book.into_values().collect(), author: self.author, council, own }
+        let book = book.into_values().collect();
+        Snapshot { items, maps: None, book, author: self.author, council, own }
     }
 
     /// Writes a batch, in the order that the store promises.

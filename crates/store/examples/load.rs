@@ -5,16 +5,16 @@
 #![expect(clippy::print_stdout, reason = "a program that prints its measurements")]
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made has no other answer")]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
 use bytes::Bytes;
 use merkle::{Leaf, Map};
-use node::engine::{Batch, Keep, Label, place_of_entry};
+use node::engine::{Batch, Keep, Kept, Label, Maps, place_of_entry};
 use store::{DiskStore, Store, StoreConfig};
 use wire::{Content, Digest, Entry, Hlc, NodeId, Record, Set, Signed};
 
@@ -54,70 +54,115 @@ fn main() {
 
 fn load(dir: &Path, entries: usize, batch: usize, config: StoreConfig) {
     let keeps: Vec<Keep> = (0..entries).map(keep).collect();
-    let payload: usize = keeps.iter().map(|keep| keep.signed.encode().len()).sum();
+    let signed: usize = keeps.iter().map(|keep| keep.signed.encode().len()).sum();
     let batches: Vec<Batch> =
         keeps.chunks(batch).map(|keep| Batch { keep: keep.to_vec(), ..Batch::default() }).collect();
     drop(keeps);
+    println!(
+        "{entries} entries, {} B of signed record each, in batches of {batch}",
+        signed / entries
+    );
     let mut store = DiskStore::open_with(dir, network(), config).unwrap();
     let before = (written_bytes(), resident_bytes());
     let mut times = Vec::with_capacity(batches.len());
     let (start, cpu) = (Instant::now(), on_cpu());
-    let root = thread::scope(|scope| {
-        let (leaves, inserted) = channel::<Vec<Leaf>>();
-        let (told, roots) = channel();
-        scope.spawn(move || {
-            let mut map = Map::default();
-            for leaves in inserted {
-                leaves.into_iter().for_each(|leaf| {
-                    map.insert(leaf);
-                });
-                told.send(map.root()).unwrap();
+    let (root, mapping) = thread::scope(|scope| {
+        // As in a node: one thread changes the maps and is a little ahead of the one that writes.
+        let (ready, queue) = sync_channel::<Batch>(AHEAD_MAX);
+        let node = scope.spawn(move || {
+            let (mut maps, mut busy) = (Maps::default(), Duration::ZERO);
+            for mut batch in batches {
+                let start = Instant::now();
+                for keep in &batch.keep {
+                    maps.state.insert(Leaf {
+                        key: keep.key,
+                        value: keep.id,
+                        stamp: keep.created.0,
+                    });
+                    maps.newest = maps.newest.max(keep.created);
+                }
+                maps.state.root();
+                batch.maps = Some(Box::new(maps.clone()));
+                busy += start.elapsed();
+                ready.send(batch).unwrap();
             }
+            (maps.state.root(), busy)
         });
-        let mut root = Digest::default();
-        for batch in &batches {
+        for batch in queue {
             let start = Instant::now();
-            let of = |keep: &Keep| Leaf { key: keep.key, value: keep.id, stamp: keep.created.0 };
-            leaves.send(batch.keep.iter().map(of).collect()).unwrap();
-            store.apply(std::slice::from_ref(batch)).unwrap();
-            root = roots.recv().unwrap();
+            store.apply(std::slice::from_ref(&batch)).unwrap();
             times.push(start.elapsed());
         }
-        root
+        node.join().unwrap()
     });
     let took = start.elapsed();
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / entries as f64;
+    println!("durable with a root for each: {:.0} entries/s", entries as f64 / took.as_secs_f64());
+    println!("processor, both threads: {:.1} us an entry", each(on_cpu() - cpu));
+    println!("of the time, maps and roots: {:.1} us an entry", each(mapping));
+    println!("commits, on the other thread: {:.1} us an entry", each(times.iter().sum()));
     times.sort();
     let at = |permille: usize| times[(times.len() - 1) * permille / 1_000].as_secs_f64() * 1e3;
-    println!(
-        "{entries} entries, {} B of signed record each, in batches of {batch}",
-        payload / entries
-    );
-    println!("durable with a root for each: {:.0} entries/s", entries as f64 / took.as_secs_f64());
-    let cpu = (on_cpu() - cpu).as_secs_f64() * 1e6 / entries as f64;
-    println!("processor, both threads: {cpu:.1} us an entry");
     println!("commit p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms", at(500), at(990), at(1_000));
-    let written = (written_bytes() - before.0) as f64;
+    let written = written_bytes() - before.0;
     println!(
         "written for each byte of signed records: {:.2}; for each byte of key and value: {:.2}",
-        written / payload as f64,
-        written / (entries * (32 + VALUE_BYTES)) as f64
+        written as f64 / signed as f64,
+        written as f64 / (entries * (32 + VALUE_BYTES)) as f64
     );
     println!("root {root}");
+    let commits = entries.div_ceil(batch);
+    for (what, bytes) in [("the signed records", signed as u64), ("all that was written", written)]
+    {
+        let took = append(&dir.join("raw"), usize::try_from(bytes).unwrap(), commits);
+        println!(
+            "{what}, appended to a file and synced as often: {:.0} entries/s",
+            entries as f64 / took.as_secs_f64()
+        );
+    }
+}
+
+/// Appends so many bytes to a file in so many pieces, each of them synced.
+fn append(path: &Path, bytes: usize, pieces: usize) -> Duration {
+    let piece: Vec<u8> = (0..bytes / pieces)
+        .map(|at| (at.wrapping_mul(0x9e37_79b9) >> 7).to_le_bytes()[0])
+        .collect();
+    let mut file = fs::File::create(path).unwrap();
+    let start = Instant::now();
+    for _ in 0..pieces {
+        file.write_all(&piece).unwrap();
+        file.sync_data().unwrap();
+    }
+    let took = start.elapsed();
+    fs::remove_file(path).unwrap();
+    took
 }
 
 fn reopen(dir: &Path, config: StoreConfig, entries: usize) {
     let start = Instant::now();
     let store = DiskStore::open_with(dir, network(), config).unwrap();
-    println!("open after kill -9: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+    let opened = start.elapsed();
+    let maps = store.wake().unwrap().maps.unwrap();
+    let root = maps.state.root();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "after kill -9: store open {:.0} ms, awake with its root {:.0} ms",
+        ms(opened),
+        ms(start.elapsed())
+    );
+    println!("root {root}");
     let start = Instant::now();
     let items = store.load().unwrap().items;
-    println!("all places read: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     assert_eq!(items.len(), entries);
+    println!("all places read: {:.0} ms", ms(start.elapsed()));
     let start = Instant::now();
-    let leaves: Vec<Leaf> =
-        items.iter().map(|it| Leaf { key: it.key, value: it.id, stamp: it.created.0 }).collect();
-    let map = Map::of(leaves);
-    println!("map and root: {:.0} ms, {}", start.elapsed().as_secs_f64() * 1e3, map.root());
+    let looked = items.iter().step_by(entries / 1_000);
+    looked.for_each(|it| assert_eq!(maps.state.get(&it.key).unwrap().value, it.id));
+    println!("a leaf that is not in memory: {:.1} us", start.elapsed().as_secs_f64() * 1e3);
+    let start = Instant::now();
+    let map = Map::of(items.iter().map(Kept::leaf).collect());
+    assert_eq!(map.root(), root);
+    println!("(the map made of all leaves, as before: {:.0} ms)", ms(start.elapsed()));
     let start = Instant::now();
     let size = fs::metadata(dir.join("store.redb")).unwrap().len();
     let ids: Vec<Digest> = items.iter().step_by(entries / 1_000).map(|it| it.id).collect();
@@ -176,3 +221,5 @@ fn on_cpu() -> Duration {
 }
 
 const VALUE_BYTES: usize = 200;
+/// Batches whose maps are made before they are written.
+const AHEAD_MAX: usize = 1;

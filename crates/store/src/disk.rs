@@ -4,6 +4,7 @@
 //! opening after a crash takes no time. Invariant: a record's row of the log, its place in a set, its
 //! id and its name, in the tables or in the layers over them, come and go together.
 
+mod buckets;
 mod file;
 mod layer;
 mod ledger;
@@ -14,10 +15,11 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use node::engine::{Batch, Snapshot};
-use wire::{NetworkId, NodeId, RecordId, Signed};
+use node::engine::{Batch, Kept, Snapshot};
+use wire::{Digest, NetworkId, NodeId, RecordId, Set, Signed};
 
 use crate::{Cursor, Found, Named, Query, Read, Store, StoreError, until_full};
+use buckets::Shelf;
 pub use file::StoreConfig;
 pub(crate) use file::StoreFile;
 pub use tables::Verified;
@@ -59,6 +61,19 @@ impl DiskStore {
 impl Store for DiskStore {
     fn load(&self) -> Result<Snapshot, StoreError> {
         self.file.read(View::load)
+    }
+
+    fn wake(&self) -> Result<Snapshot, StoreError> {
+        let Some(mut maps) = self.file.maps()? else { return self.load() };
+        for set in [Set::State, Set::Messages] {
+            let file = Arc::downgrade(&self.file);
+            maps.map_mut(set).read_from(Arc::new(Shelf { file, set }));
+        }
+        Ok(Snapshot { maps: Some(Box::new(maps)), ..self.file.read(View::rest)? })
+    }
+
+    fn kept(&self, set: Set, from: &Digest, max: usize) -> Result<Vec<Kept>, StoreError> {
+        self.file.read(|view| view.kept(set, from, max))
     }
 
     fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError> {

@@ -19,8 +19,8 @@ pub use read::{BadCursor, Cursor, Found, Named, Query, Read};
 
 use std::sync::Arc;
 
-use node::engine::{Batch, Snapshot};
-use wire::{RecordId, Signed};
+use node::engine::{Batch, Kept, Snapshot};
+use wire::{Digest, RecordId, Set, Signed};
 
 /// What a store must do.
 ///
@@ -29,6 +29,14 @@ use wire::{RecordId, Signed};
 pub trait Store: Send {
     /// Reads what a node wakes up with: items without bytes, address book, author clock.
     fn load(&self) -> Result<Snapshot, StoreError>;
+
+    /// The same in a moment, however much there is: where the hashes of both sets are kept, maps made of
+    /// those instead of the items. Their leaves are read from the store as it is when they are
+    /// looked at, so this is for whoever knows of every change before the store does.
+    fn wake(&self) -> Result<Snapshot, StoreError>;
+
+    /// Reads so many items of a set in the order of their places, the first one there or behind.
+    fn kept(&self, set: Set, from: &Digest, max: usize) -> Result<Vec<Kept>, StoreError>;
 
     /// Writes all batches, in order, in one transaction. On return everything is on disk. On an
     /// error nothing is there by half, what was there before is readable, and applying the same

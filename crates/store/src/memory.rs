@@ -69,11 +69,22 @@ impl Store for MemoryStore {
         let contents = self.shared.contents();
         Ok(Snapshot {
             items: contents.items.iter().map(kept).collect(),
+            maps: None,
             book: contents.book.values().cloned().collect(),
             author: contents.author,
             council: contents.council.clone().into_iter().collect(),
             own: contents.own.clone().into_iter().collect(),
         })
+    }
+
+    fn wake(&self) -> Result<Snapshot, StoreError> {
+        self.load()
+    }
+
+    fn kept(&self, set: Set, from: &Digest, max: usize) -> Result<Vec<Kept>, StoreError> {
+        let contents = self.shared.contents();
+        let items = contents.items.range((set, *from)..=(set, Digest([0xff; 32])));
+        Ok(items.take(max).map(kept).collect())
     }
 
     fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError> {

@@ -44,7 +44,7 @@ pub(crate) struct LogRow {
     pub(crate) replaced: Option<(RecordId, u64)>,
     /// [`NameKey::encode`], or nothing: the name that means this record now, or no longer means one.
     pub(crate) name: Vec<u8>,
-    /// The signed record; nothing where it went.
+    /// The signed record; nothing where it went. [`bucket_changes`] for buckets.
     pub(crate) signed: Vec<u8>,
 }
 
@@ -57,6 +57,15 @@ pub(crate) enum LogKind {
     Deleted,
     /// Nothing stands there any more.
     Gone,
+    /// No record: which buckets of the maps changed with the rows before.
+    Buckets,
+}
+
+/// What stands for a few leaves beside each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct BucketRow {
+    pub(crate) hash: Digest,
+    pub(crate) count: u32,
 }
 
 pub(crate) type ItemKey = [u8; 33];
@@ -156,6 +165,7 @@ impl LogRow {
             LogKind::Live => 0,
             LogKind::Deleted => 1,
             LogKind::Gone => 2,
+            LogKind::Buckets => 3,
         };
         bytes.push(if self.replaced.is_some() { kind | REPLACED } else { kind });
         bytes.extend(self.key);
@@ -185,6 +195,7 @@ impl LogRow {
             0 => LogKind::Live,
             1 => LogKind::Deleted,
             2 => LogKind::Gone,
+            3 => LogKind::Buckets,
             _ => return None,
         };
         let key = *take(&mut bytes)?;
@@ -202,6 +213,51 @@ impl LogRow {
         let (name, unread) = (name.to_vec(), Vec::new());
         Some((Self { key, id, created, expires_ms, kind, replaced, name, signed: unread }, signed))
     }
+}
+
+impl BucketRow {
+    pub(crate) fn encode(&self) -> [u8; 33] {
+        let mut bytes = [0; 33];
+        // A bucket has 32 leaves at most.
+        bytes[0] = u8::try_from(self.count).unwrap_or(u8::MAX);
+        bytes[1..].copy_from_slice(&self.hash.0);
+        bytes
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (count, hash) = bytes.split_first()?;
+        Some(Self { hash: Digest::from_slice(hash)?, count: (*count).into() })
+    }
+}
+
+/// Writes which buckets changed: each with its key, the number of its leaves and, unless it is gone and
+/// that is zero, its hash.
+pub(crate) fn bucket_changes(changes: &[(ItemKey, Option<BucketRow>)]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(66 * changes.len());
+    for (key, row) in changes {
+        bytes.extend(key);
+        match row {
+            Some(row) => bytes.extend(row.encode()),
+            None => bytes.push(0),
+        }
+    }
+    bytes
+}
+
+/// Reads what [`bucket_changes`] wrote.
+pub(crate) fn bucket_changes_of(mut bytes: &[u8]) -> Option<Vec<(ItemKey, Option<BucketRow>)>> {
+    let mut changes = Vec::new();
+    while !bytes.is_empty() {
+        let key = *take(&mut bytes)?;
+        let row = if *bytes.first()? == 0 {
+            take::<1>(&mut bytes)?;
+            None
+        } else {
+            Some(BucketRow::decode(take::<33>(&mut bytes)?)?)
+        };
+        changes.push((key, row));
+    }
+    Some(changes)
 }
 
 /// Marks a row that says what stood there before.

@@ -8,10 +8,12 @@ mod open;
 mod suite;
 
 use bytes::Bytes;
-use node::engine::{Batch, BookRow, Drop, Keep, Label};
+use node::engine::{Batch, BookRow, Drop, Keep, Kept, Label, Map, Maps};
 use wire::{
     Content, Digest, Entry, Hlc, Message, NetworkId, NodeId, Profile, Record, RecordId, Set, Signed,
 };
+
+use crate::{MemoryStore, Store};
 
 fn network() -> NetworkId {
     Digest::of("test", &[b"network"])
@@ -80,4 +82,42 @@ fn drops(drop: Vec<Drop>) -> Batch {
 
 fn ids(keeps: &[&Keep]) -> Vec<RecordId> {
     keeps.iter().map(|keep| keep.id).collect()
+}
+
+/// Both maps of some items, made anew.
+fn maps_of(items: &[Kept]) -> Maps {
+    let map = |set| Map::of(items.iter().filter(|it| it.set == set).map(Kept::leaf).collect());
+    let newest = items.iter().map(|it| it.created).max().unwrap_or_default();
+    Maps { state: map(Set::State), messages: map(Set::Messages), newest }
+}
+
+/// Tells a store with each batch how both maps are after it.
+fn told(mut history: Vec<Batch>) -> Vec<Batch> {
+    let mut model = MemoryStore::default();
+    for batch in &mut history {
+        model.apply(std::slice::from_ref(batch)).unwrap();
+        batch.maps = Some(maps_of(&model.load().unwrap().items).into());
+    }
+    history
+}
+
+/// Asserts that a store wakes up with the hashes of what it holds, and that they lead to all of it.
+#[track_caller]
+fn wakes_in_a_moment(store: &dyn Store, context: &str) {
+    let items = store.load().unwrap().items;
+    let woken = store.wake().unwrap();
+    assert_eq!(woken.items, [], "{context}");
+    let (maps, made) = (woken.maps.expect(context), maps_of(&items));
+    assert!(made.newest <= maps.newest, "{context}");
+    for set in [Set::State, Set::Messages] {
+        let (map, made) = (maps.map(set), made.map(set));
+        assert_eq!(
+            (map.root(), map.len(), map.here()),
+            (made.root(), made.len(), vec![]),
+            "{context}"
+        );
+        let leaves = |map: &Map| map.leaves(&merkle::Prefix::ALL, None, usize::MAX);
+        assert_eq!(leaves(map), leaves(made), "{context}");
+        assert_eq!(map.lost(), None, "{context}");
+    }
 }

@@ -99,6 +99,7 @@ pub(crate) fn check(_: &CheckArgs, place: &Place) -> anyhow::Result<()> {
             "records": verified.records,
             "places": verified.items,
             "names": verified.names,
+            "buckets": verified.buckets,
             "book": verified.book,
             "log": verified.log,
         }));

@@ -16,7 +16,7 @@ use crate::settings::Settings;
 /// The order of the fields is the order of dropping: the store closes before the lock opens.
 pub(crate) struct Ground {
     pub(crate) store: Box<dyn Store>,
-    pub(super) snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
     pub(super) start_ms: u64,
     pub(super) home: Home,
 }
@@ -43,7 +43,7 @@ impl Ground {
         let open = move || -> Result<Self, DirectoryError> {
             let home = Home::open(&path, file.as_deref(), &clock::rfc3339(start_ms))?;
             let store = store(&path, &home, config)?;
-            let snapshot = store.load()?;
+            let snapshot = store.wake()?;
             Ok(Self { home, store, snapshot, start_ms })
         };
         match tokio::task::spawn_blocking(open).await {

@@ -6,10 +6,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::{Batch, Snapshot};
+use engine::{Batch, Kept, Snapshot};
 use node::{Draft, engine};
 use store::{Read, Store, StoreError};
-use wire::{RecordId, Signed};
+use wire::{Digest, RecordId, Set, Signed};
 
 use super::lab::{Lab, settings};
 use crate::running::{Ground, start_on};
@@ -20,6 +20,8 @@ use crate::{Failure, RunError};
 struct Mood {
     full: Arc<AtomicBool>,
     broken: Arc<AtomicBool>,
+    /// Whether places cannot be listed.
+    unlisted: Arc<AtomicBool>,
     commits: Arc<AtomicUsize>,
     /// Where a test holds up the next commit.
     gate: Arc<Mutex<Option<Receiver<()>>>>,
@@ -33,6 +35,18 @@ struct Moody {
 impl Store for Moody {
     fn load(&self) -> Result<Snapshot, StoreError> {
         self.store.load()
+    }
+
+    fn wake(&self) -> Result<Snapshot, StoreError> {
+        self.store.wake()
+    }
+
+    fn kept(&self, set: Set, from: &Digest, max: usize) -> Result<Vec<Kept>, StoreError> {
+        if self.mood.unlisted.load(Ordering::SeqCst) {
+            let source = std::io::Error::other("as the test wants");
+            return Err(StoreError::Io { path: PathBuf::from("store.redb"), source });
+        }
+        self.store.kept(set, from, max)
     }
 
     fn apply(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
@@ -179,4 +193,58 @@ async fn a_full_disk_does_not_keep_a_node_from_stopping() {
     let begun = std::time::Instant::now();
     lab.node.stop(Duration::from_secs(10)).await;
     assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
+/// A store that has lost what its hashes stand for.
+struct Nothing;
+
+impl engine::Source for Nothing {
+    fn leaves(&self, _: &Digest, _: usize) -> Option<Vec<engine::Leaf>> {
+        None
+    }
+}
+
+/// Starts a node again that wakes up from hashes, on a store that cannot list its places.
+async fn woken(source: Option<Arc<dyn engine::Source>>) -> (Lab, wire::NodeId) {
+    let first = Lab::start().await;
+    first.put("before", "1").await;
+    let id = first.node.node_id();
+    let dir = first.stop().await;
+    let settings = settings(dir.path(), &[]);
+    let mut ground = Ground::open(&settings).await.unwrap();
+    let maps = ground.snapshot.maps.as_mut().expect("the hashes were kept");
+    assert_eq!((maps.state.len(), maps.state.here()), (1, vec![]));
+    if let Some(source) = source {
+        maps.state.read_from(source);
+    }
+    let mood = Mood { unlisted: Arc::new(AtomicBool::new(true)), ..Mood::default() };
+    ground.store = Box::new(Moody { store: ground.store, mood });
+    let node = start_on(settings, ground).await.unwrap();
+    (Lab { dir, node, client: reqwest::Client::new() }, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_works_before_its_leaves_are_in_memory() {
+    let (lab, id) = woken(None).await;
+    assert_eq!(lab.node.node_id(), id);
+    assert_eq!(lab.put("before", "2").await.0, 200);
+    assert_eq!(lab.put("after", "1").await.0, 200);
+    assert_eq!(lab.node.commands().status().await.unwrap().state.count, 2);
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lost_what_its_hashes_stand_for_ends_the_node() {
+    let (mut lab, _) = woken(Some(Arc::new(Nothing))).await;
+    // Its hashes it still has.
+    assert_eq!(lab.node.commands().status().await.unwrap().state.count, 1);
+    let outcome = lab.node.commands().put(vec![draft("before".to_owned())]).await;
+    assert!(outcome.is_err(), "{outcome:?}");
+    match lab.node.wait().await {
+        Err(RunError::Store(error @ StoreError::Corrupt { .. })) => {
+            assert!(error.to_string().contains("not what its hash says"), "{error}");
+        }
+        ended => panic!("{ended:?}"),
+    }
+    lab.stop().await;
 }

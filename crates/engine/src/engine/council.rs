@@ -25,7 +25,8 @@ impl Engine {
         let mut pinned = Vec::new();
         while let Some(cut_ms) = chamber.council.cut_wanted(now.unix_ms) {
             // After a flood of young records it can no longer be told: the next view, then.
-            if cut_ms < self.sets.floor_ms() {
+            // Nor may what is pinned rest on a store that goes on: after a start it waits a moment.
+            if cut_ms < self.sets.floor_ms() || !self.sets.filling.is_over() {
                 break;
             }
             let acts = chamber.pin(cut_ms, self.sets.as_of(Set::State, Some(cut_ms)), now);

@@ -25,7 +25,7 @@ fn attesting() -> Config {
 
 /// The root of the newest versions among records, inserted in their own order.
 fn root_of(records: &BTreeMap<u64, Signed>) -> wire::SetSummary {
-    let mut sets = Sets::new(&config(), &Snapshot::default().items);
+    let mut sets = Sets::new(&config(), &Snapshot::default());
     for signed in records.values() {
         let opened = signed.clone().open().unwrap();
         let place = Place::of(&opened.id, &opened.signed.author, &opened.record).unwrap();

@@ -23,7 +23,7 @@ fn insert(sets: &mut Sets, signed: &Signed) {
 }
 
 fn sets_of<'a>(config: &Config, records: impl Iterator<Item = &'a Signed>) -> Sets {
-    let mut sets = Sets::new(config, &Snapshot::default().items);
+    let mut sets = Sets::new(config, &Snapshot::default());
     records.for_each(|record| insert(&mut sets, record));
     sets
 }

@@ -32,6 +32,10 @@ enum Step {
     /// The store has what there was so many changes ago; the rest stays in memory.
     StoredSome,
     Restart,
+    /// Some of what is put away comes back, beginning there.
+    Fill(Digest, usize),
+    /// Somebody writes down what changed since the last time.
+    Noted,
 }
 
 fn some_step() -> impl Strategy<Value = Step> {
@@ -42,6 +46,8 @@ fn some_step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Stored),
         2 => Just(Step::StoredSome),
         1 => Just(Step::Restart),
+        1 => (some_key(), 0..100_usize).prop_map(|(key, count)| Step::Fill(key, count)),
+        2 => Just(Step::Noted),
     ]
 }
 
@@ -55,6 +61,7 @@ proptest! {
         let mut model = BTreeMap::new();
         // What a store would have of it: the state before the last few changes, and its number.
         let mut stored: (BTreeMap<Digest, Leaf>, u64) = Default::default();
+        let mut noted = (Map::default(), BTreeMap::new());
         for step in steps {
             match step {
                 Step::Insert(key, value) => {
@@ -79,12 +86,18 @@ proptest! {
                     map = Map::restore(shelved(&model), &stubs(&map));
                     stored = (model.clone(), map.changes());
                 }
+                Step::Fill(key, count) => {
+                    let leaves: Vec<Leaf> =
+                        model.range(key..).take(count).map(|(_, leaf)| *leaf).collect();
+                    map.fill(&leaves);
+                }
+                Step::Noted => note(&map, &mut noted),
             }
             prop_assert_eq!(map.len(), model.len() as u64);
         }
         let leaves: Vec<Leaf> = model.values().copied().collect();
         prop_assert_eq!(map.root(), root_by_definition(&leaves));
-        prop_assert_eq!(map.leaves(&Prefix::ALL, None, usize::MAX), leaves);
+        prop_assert_eq!(map.leaves(&Prefix::ALL, None, usize::MAX), leaves.clone());
         for key in model.keys().chain([&asked]) {
             prop_assert_eq!(map.get(key), model.get(key).copied());
             prop_assert_eq!(map.prove(key), plain.prove(key));
@@ -101,8 +114,24 @@ proptest! {
             }
         }
         prop_assert_eq!(stubs(&map), stubs(&plain), "buckets follow from the contents");
+        note(&map, &mut noted);
+        let written: Vec<Stub> = noted.1.into_values().collect();
+        prop_assert_eq!(written, stubs(&plain), "what differed adds up to what there is");
+        map.fill(&leaves);
+        prop_assert_eq!(map.here(), stubs(&plain), "all of it is back");
         prop_assert_eq!(map.lost(), None);
     }
+}
+
+/// Writes down which buckets changed since the last time, as a store would.
+fn note(map: &Map, (before, buckets): &mut (Map, BTreeMap<Digest, Stub>)) {
+    for (head, stub) in map.since(before) {
+        match stub {
+            Some(stub) => buckets.insert(head, stub),
+            None => buckets.remove(&head),
+        };
+    }
+    *before = map.clone();
 }
 
 /// Every bucket of a map, in order.
@@ -177,4 +206,21 @@ fn a_source_that_tells_something_else_is_noticed() {
     map.put_away(shelved(&gone), map.changes());
     map.insert(leaf(damaged, 3));
     assert!(map.lost().is_some());
+}
+
+#[test]
+fn what_differs_is_found_without_looking_at_the_rest() {
+    let model = many();
+    let map = put_away(&model);
+    let mut changed = map.clone();
+    let place = *model.keys().nth(250).unwrap();
+    changed.insert(leaf(place, 2));
+    let bucket = changed.bucket_of(&place).unwrap();
+    assert_eq!(changed.since(&map), BTreeMap::from([(bucket.head, Some(bucket))]));
+    assert_eq!(changed.since(&changed.clone()), BTreeMap::new());
+    // Everything else has moved to one side of a new branch.
+    let mut taller = map.clone();
+    taller.insert(leaf(Digest([0xff; 32]), 1));
+    let new = taller.bucket_of(&Digest([0xff; 32])).unwrap();
+    assert!(taller.since(&map).len() <= 3 && taller.since(&map)[&new.head] == Some(new));
 }

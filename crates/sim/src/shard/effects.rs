@@ -55,6 +55,7 @@ impl Shard {
                 let goodbye = Bytes::from(Frame::Goodbye(Goodbye { reason, text }).encode());
                 self.hang_up(ground, at, link_number(link), goodbye, at_us);
             }
+            Net::Fill(..) => unreachable!("a simulated disk keeps no hashes: all leaves wake up"),
             Net::Load(ticket, ids, bytes_max) => {
                 let done_us = self.disk_us(ground, at, at_us);
                 let load = What::Load(Box::new((ticket, ids, bytes_max)));

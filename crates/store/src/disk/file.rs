@@ -4,15 +4,17 @@
 //! A commit appends to the log and merges some rows of an older stretch of it into the tables; the
 //! rest waits in memory and is read again from the log after a start.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use node::engine::Batch;
+use node::engine::{Batch, Maps};
 use redb::{Builder, Database, Durability, ReadableDatabase, TableError, WriteTransaction};
-use wire::NetworkId;
+use wire::{Hlc, NetworkId};
 
+use super::buckets::{self, Changes, Told};
 use super::layer::Layer;
 use super::older;
 use super::tables::{META, META_FORMAT, META_NETWORK, Merged, Progress, Tables};
@@ -34,6 +36,8 @@ struct Opened {
     progress: Progress,
     /// The next row of the log.
     next: u64,
+    /// The hashes of both maps, where the file has them.
+    maps: Option<Maps>,
 }
 
 /// How much memory a store may take.
@@ -89,6 +93,12 @@ impl StoreFile {
         let opened = caught(|| Opened::new(database)).map_err(fault)?;
         let opened = RwLock::new(Some(opened));
         Ok(Self { path, open: Box::new(open), opened, layer_rows_max })
+    }
+
+    /// Returns the hashes of both maps, if they are known.
+    pub(crate) fn maps(&self) -> Result<Option<Maps>, StoreError> {
+        let guard = self.opened().map_err(|error| StoreError::database(&self.path, error))?;
+        Ok(guard.as_ref().and_then(|opened| opened.maps.clone()))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -191,6 +201,7 @@ impl StoreFile {
 /// What a commit leads to, once it is on disk.
 struct Commit {
     changes: Layer,
+    maps: Option<Maps>,
     progress: Progress,
     next: u64,
     turn: Turn,
@@ -217,7 +228,8 @@ impl Opened {
         let fresh = tables.replay(fresh_from..u64::MAX)?;
         let next = tables.next()?.max(fresh_from);
         let view = View { fresh: Arc::new(fresh), frozen: Arc::new(frozen), tables };
-        Ok(Self { database, view: Arc::new(view), progress, next })
+        let maps = view.maps()?;
+        Ok(Self { database, view: Arc::new(view), progress, next, maps })
     }
 
     fn commit(&self, batches: &[Batch], layer_rows_max: usize) -> Result<Commit, redb::Error> {
@@ -225,7 +237,15 @@ impl Opened {
         let mut commit = None;
         write(&self.database, |txn| {
             let mut tables = Tables::open(txn)?;
-            let (changes, next) = tables.apply(batches, [fresh, frozen], self.next)?;
+            let told = Told::by(batches);
+            let buckets = self.bucket_changes(told)?;
+            let buckets = buckets.as_ref().map(|(changes, newest)| (changes, *newest));
+            let (changes, next) = tables.apply(batches, [fresh, frozen], self.next, buckets)?;
+            let maps = match told {
+                Told::Nothing => self.maps.clone(),
+                Told::Maps(maps) => Some(maps.clone()),
+                Told::Unknown => None,
+            };
             let mut progress = self.progress.clone();
             let mut turn = Turn::Stay;
             if !frozen.is_empty() {
@@ -242,19 +262,37 @@ impl Opened {
                 turn = Turn::Freeze;
                 progress.fresh_from = next;
             }
+            if maps.is_some() != self.maps.is_some() || turn == Turn::Freeze {
+                tables.set_newest(maps.as_ref().map(|maps| maps.newest))?;
+            }
             if progress != self.progress {
                 tables.set_progress(&progress)?;
             }
-            commit = Some(Commit { changes, progress, next, turn });
+            commit = Some(Commit { changes, maps, progress, next, turn });
             Ok(())
         })?;
         commit.ok_or(redb::Error::TransactionInProgress)
     }
 
+    /// Finds which buckets a commit changes: all of them, if the file does not have them yet.
+    fn bucket_changes(&self, told: Told<'_>) -> Result<Option<(Changes, Hlc)>, redb::Error> {
+        let maps = match told {
+            Told::Maps(maps) => maps,
+            Told::Nothing | Told::Unknown => return Ok(None),
+        };
+        if let Some(older) = &self.maps {
+            return Ok(Some((buckets::since(maps, older), maps.newest)));
+        }
+        let gone = self.view.buckets()?.map(|pair| pair.map(|(key, _)| (key, None)));
+        let mut changes = gone.collect::<Result<BTreeMap<_, _>, _>>()?;
+        changes.extend(buckets::since(maps, &Maps::default()));
+        Ok(Some((changes.into_iter().collect(), maps.newest)))
+    }
+
     /// Lets readers see what is on disk now.
     fn publish(self, commit: Commit) -> Result<Self, redb::Error> {
         let Self { database, view, .. } = self;
-        let Commit { changes, progress, next, turn } = commit;
+        let Commit { changes, maps, progress, next, turn } = commit;
         let (mut fresh, mut frozen) = match Arc::try_unwrap(view) {
             Ok(View { fresh, frozen, .. }) => (fresh, frozen),
             // Somebody holds the state before: it keeps its layer, and we take a copy.
@@ -268,7 +306,7 @@ impl Opened {
         }
         let tables = ReadTables::open(&database.begin_read()?)?;
         let view = Arc::new(View { fresh, frozen, tables });
-        Ok(Self { database, view, progress, next })
+        Ok(Self { database, view, progress, next, maps })
     }
 }
 
@@ -335,14 +373,19 @@ fn adopt(path: &Path, database: &Database, network: NetworkId) -> Result<(), Sto
         }
         tracing::info!(path = %path.display(), from = origin.format, to = FORMAT, "store format");
         let migrate = |txn: &WriteTransaction| {
-            older::from_1(txn)?;
+            if origin.format < 2 {
+                older::from_1(txn)?;
+            }
+            // What version 3 adds is made when maps are first told.
+            Tables::open(txn)?;
             txn.open_table(META)?.insert(META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
             Ok(())
         };
         return caught(|| write(database, migrate)).map_err(fault);
     }
     let first = |txn: &WriteTransaction| {
-        Tables::open(txn)?;
+        // There is nothing, and of nothing all hashes are known.
+        Tables::open(txn)?.set_newest(Some(Hlc::default()))?;
         let mut meta = txn.open_table(META)?;
         meta.insert(META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
         meta.insert(META_NETWORK, network.0.as_slice())?;
@@ -402,7 +445,7 @@ const FILE: &str = "store.redb";
 /// A store that is being made.
 const FILE_UNFINISHED: &str = "store.redb.new";
 /// The layout of the tables; a higher number is refused.
-pub(crate) const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 3;
 /// Enough for a glance.
 const CREATE_CACHE_BYTES: usize = 1024 * 1024;
 /// Rows merged with each commit at least, and for each record written: a record has three or, where it

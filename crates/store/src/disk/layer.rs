@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::RecordId;
+use wire::{Hlc, RecordId};
 
-use crate::rows::{IdKey, ItemKey, ItemRow, LogKind, LogRow, NameRow};
+use crate::rows::{self, BucketRow, IdKey, ItemKey, ItemRow, LogKind, LogRow, NameRow};
 
 /// `None` says that the key is gone.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,10 @@ pub(crate) struct Layer {
     pub(crate) items: BTreeMap<ItemKey, Option<ItemRow>>,
     pub(crate) names: BTreeMap<Vec<u8>, Option<NameRow>>,
     pub(crate) ids: BTreeMap<IdKey, Option<u64>>,
+    /// Buckets of the maps.
+    pub(crate) buckets: BTreeMap<ItemKey, Option<BucketRow>>,
+    /// When the last record or map told of here was created.
+    pub(crate) newest: Hlc,
     /// Rows of the log that say nothing any more, once all this is in the tables.
     pub(crate) spent: BTreeSet<u64>,
 }
@@ -32,9 +36,10 @@ impl Layer {
         self.items.is_empty() && self.spent.is_empty()
     }
 
-    /// Takes in the next row of the log.
-    pub(crate) fn note(&mut self, row: &LogRow, seq: u64) {
+    /// Takes in the next row of the log; `None` if it makes no sense.
+    pub(crate) fn note(&mut self, row: &LogRow, seq: u64) -> Option<()> {
         let LogRow { key, id, created, expires_ms, .. } = *row;
+        self.newest = self.newest.max(created);
         if let Some((id, seq)) = row.replaced {
             self.ids.insert(id_key(&id), None);
             self.spent.insert(seq);
@@ -43,6 +48,11 @@ impl Layer {
             LogKind::Live => Some(false),
             LogKind::Deleted => Some(true),
             LogKind::Gone => None,
+            LogKind::Buckets => {
+                self.buckets.extend(rows::bucket_changes_of(&row.signed)?);
+                self.spent.insert(seq);
+                return Some(());
+            }
         };
         self.items.insert(key, named.map(|_| ItemRow { id, created, expires_ms, seq }));
         self.ids.insert(id_key(&id), named.map(|_| seq));
@@ -53,14 +63,17 @@ impl Layer {
         if named.is_none() {
             self.spent.insert(seq);
         }
+        Some(())
     }
 
     /// Lays a newer layer over this one.
     pub(crate) fn cover(&mut self, newer: Self) {
-        let Self { items, names, ids, spent } = newer;
+        let Self { items, names, ids, buckets, newest, spent } = newer;
         self.items.extend(items);
         self.names.extend(names);
         self.ids.extend(ids);
+        self.buckets.extend(buckets);
+        self.newest = self.newest.max(newest);
         self.spent.extend(spent);
     }
 }

@@ -1,7 +1,9 @@
 //! What a batch changes, and the rows of the log that say so.
 
 use node::engine::{self, Keep};
+use wire::Hlc;
 
+use super::buckets::{self, Changes};
 use super::layer::Layer;
 use crate::rows::{self, ItemKey, ItemRow, LogKind, LogRow, NameRow};
 
@@ -69,8 +71,14 @@ impl<'a, B: Base> Ledger<'a, B> {
         Ok(())
     }
 
+    /// Writes which buckets changed.
+    pub(crate) fn buckets(&mut self, changes: &Changes, newest: Hlc) {
+        buckets::log_rows(changes, newest).for_each(|row| self.write(row));
+    }
+
     fn write(&mut self, row: LogRow) {
-        self.layer.note(&row, self.next());
+        let noted = self.layer.note(&row, self.next());
+        debug_assert!(noted.is_some(), "a row of our own makes sense");
         self.rows.push(row);
     }
 

@@ -4,14 +4,18 @@ use std::ops::Bound::{self, Excluded, Unbounded};
 
 use node::engine::Batch;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+use wire::Hlc;
 
+use super::buckets::Changes;
 use super::layer::{Layer, id_key};
 use super::ledger::{Base, Ledger};
-use crate::rows::{self, IdKey, ItemKey, ItemRow, LogKind, LogRow, NameRow};
+use crate::rows::{self, BucketRow, IdKey, ItemKey, ItemRow, LogKind, LogRow, NameRow};
 
 /// Format, network, author clock and progress by name.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 pub(crate) const META_AUTHOR: &str = "author";
+/// There while the hashes of all buckets are known: when the newest record that is in the tables was created.
+pub(crate) const META_BUCKETS: &str = "buckets";
 pub(crate) const META_FORMAT: &str = "format";
 pub(crate) const META_NETWORK: &str = "network";
 pub(crate) const META_PROGRESS: &str = "progress";
@@ -24,6 +28,9 @@ pub(crate) const PLACES: TableDefinition<'_, &[u8; 33], &[u8]> = TableDefinition
 pub(crate) const LABELS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("labels");
 /// First half of a record's id to its row of the log.
 pub(crate) const IDS: TableDefinition<'_, &[u8; 16], u64> = TableDefinition::new("ids");
+/// Set and first key of a bucket of its map to how many leaves it has, and their hash.
+pub(crate) const BUCKETS: TableDefinition<'_, &[u8; 33], &[u8; 33]> =
+    TableDefinition::new("buckets");
 /// Node to what the address book knows of it.
 pub(crate) const BOOK: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("book");
 
@@ -36,6 +43,8 @@ pub struct Verified {
     pub records: u64,
     /// Names, deleted ones included.
     pub names: u64,
+    /// Buckets of the maps whose hashes were compared; none while they are not known.
+    pub buckets: u64,
     /// Rows of the address book.
     pub book: u64,
     /// Rows of the log: records, and what is kept until it is merged.
@@ -62,6 +71,7 @@ pub(crate) enum Merged {
     Name(Vec<u8>),
     Id(IdKey),
     Spent(u64),
+    Bucket(ItemKey),
 }
 
 pub(crate) struct Tables<'txn> {
@@ -70,6 +80,7 @@ pub(crate) struct Tables<'txn> {
     places: Table<'txn, &'static [u8; 33], &'static [u8]>,
     labels: Table<'txn, &'static [u8], &'static [u8]>,
     ids: Table<'txn, &'static [u8; 16], u64>,
+    buckets: Table<'txn, &'static [u8; 33], &'static [u8; 33]>,
     book: Table<'txn, &'static [u8; 32], &'static [u8]>,
 }
 
@@ -82,6 +93,7 @@ impl<'txn> Tables<'txn> {
             places: txn.open_table(PLACES)?,
             labels: txn.open_table(LABELS)?,
             ids: txn.open_table(IDS)?,
+            buckets: txn.open_table(BUCKETS)?,
             book: txn.open_table(BOOK)?,
         })
     }
@@ -93,11 +105,15 @@ impl<'txn> Tables<'txn> {
         batches: &[Batch],
         older: [&Layer; 2],
         first: u64,
+        buckets: Option<(&Changes, Hlc)>,
     ) -> Result<(Layer, u64), redb::Error> {
         let mut ledger = Ledger::new(&*self, older, first);
         for batch in batches {
             batch.keep.iter().try_for_each(|keep| ledger.keep(keep))?;
             batch.drop.iter().try_for_each(|gone| ledger.remove(gone))?;
+        }
+        if let Some((changes, newest)) = buckets {
+            ledger.buckets(changes, newest);
         }
         let next = ledger.next();
         let Ledger { layer, rows, .. } = ledger;
@@ -145,16 +161,18 @@ impl<'txn> Tables<'txn> {
         from: &Merged,
         rows_max: usize,
     ) -> Result<Option<Merged>, redb::Error> {
-        let Rest { items, names, ids, spent } = from.rest();
+        let Rest { items, names, ids, buckets, spent } = from.rest();
         let items = items.into_iter().flat_map(|from| layer.items.range((from, Unbounded)));
         let items = items.map(|(key, row)| Row::Item(key, *row));
         let names = names.into_iter().flat_map(|from| layer.names.range((from, Unbounded)));
         let names = names.map(|(key, row)| Row::Name(key, *row));
         let ids = ids.into_iter().flat_map(|from| layer.ids.range((from, Unbounded)));
         let ids = ids.map(|(key, seq)| Row::Id(key, *seq));
+        let buckets = buckets.into_iter().flat_map(|from| layer.buckets.range((from, Unbounded)));
+        let buckets = buckets.map(|(key, row)| Row::Bucket(key, *row));
         let spent = layer.spent.range((spent, Unbounded)).map(|seq| Row::Spent(*seq));
         let mut last = None;
-        for row in items.chain(names).chain(ids).chain(spent).take(rows_max) {
+        for row in items.chain(names).chain(ids).chain(buckets).chain(spent).take(rows_max) {
             self.merge_row(&row)?;
             last = Some(row);
         }
@@ -181,6 +199,12 @@ impl<'txn> Tables<'txn> {
             Row::Id(key, None) => {
                 self.ids.remove(*key)?;
             }
+            Row::Bucket(key, Some(row)) => {
+                self.buckets.insert(*key, &row.encode())?;
+            }
+            Row::Bucket(key, None) => {
+                self.buckets.remove(*key)?;
+            }
             Row::Spent(seq) => {
                 self.log.remove(seq)?;
             }
@@ -190,6 +214,16 @@ impl<'txn> Tables<'txn> {
 
     pub(crate) fn set_progress(&mut self, progress: &Progress) -> Result<(), redb::Error> {
         self.meta.insert(META_PROGRESS, progress.encode().as_slice())?;
+        Ok(())
+    }
+
+    /// Writes when the newest record was created, and that the hashes of all buckets are known; or, with
+    /// `None`, that they are not.
+    pub(crate) fn set_newest(&mut self, newest: Option<Hlc>) -> Result<(), redb::Error> {
+        match newest {
+            Some(it) => self.meta.insert(META_BUCKETS, it.0.to_be_bytes().as_slice())?,
+            None => self.meta.remove(META_BUCKETS)?,
+        };
         Ok(())
     }
 
@@ -213,6 +247,7 @@ enum Row<'a> {
     Item(&'a ItemKey, Option<ItemRow>),
     Name(&'a Vec<u8>, Option<NameRow>),
     Id(&'a IdKey, Option<u64>),
+    Bucket(&'a ItemKey, Option<BucketRow>),
     Spent(u64),
 }
 
@@ -222,6 +257,7 @@ impl Row<'_> {
             Self::Item(key, _) => Merged::Item(**key),
             Self::Name(key, _) => Merged::Name((*key).clone()),
             Self::Id(key, _) => Merged::Id(**key),
+            Self::Bucket(key, _) => Merged::Bucket(**key),
             Self::Spent(seq) => Merged::Spent(*seq),
         }
     }
@@ -232,19 +268,27 @@ struct Rest {
     items: Option<Bound<ItemKey>>,
     names: Option<Bound<Vec<u8>>>,
     ids: Option<Bound<IdKey>>,
+    buckets: Option<Bound<ItemKey>>,
     spent: Bound<u64>,
 }
 
 impl Merged {
     fn rest(&self) -> Rest {
-        let (items, names, ids) = (Some(Unbounded), Some(Unbounded), Some(Unbounded));
-        let all = Rest { items, names, ids, spent: Unbounded };
+        let (items, names, ids, buckets) =
+            (Some(Unbounded), Some(Unbounded), Some(Unbounded), Some(Unbounded));
+        let all = Rest { items, names, ids, buckets, spent: Unbounded };
+        let named = Rest { items: None, ..all };
         match self {
-            Self::Nothing => all,
-            Self::Item(key) => Rest { items: Some(Excluded(*key)), ..all },
-            Self::Name(key) => Rest { items: None, names: Some(Excluded(key.clone())), ..all },
-            Self::Id(key) => Rest { items: None, names: None, ids: Some(Excluded(*key)), ..all },
-            Self::Spent(seq) => Rest { items: None, names: None, ids: None, spent: Excluded(*seq) },
+            Self::Nothing => Rest { items, ..named },
+            Self::Item(key) => Rest { items: Some(Excluded(*key)), ..named },
+            Self::Name(key) => Rest { names: Some(Excluded(key.clone())), ..named },
+            Self::Id(key) => Rest { names: None, ids: Some(Excluded(*key)), ..named },
+            Self::Bucket(key) => {
+                Rest { names: None, ids: None, buckets: Some(Excluded(*key)), ..named }
+            }
+            Self::Spent(seq) => {
+                Rest { names: None, ids: None, buckets: None, spent: Excluded(*seq), ..named }
+            }
         }
     }
 }
@@ -257,6 +301,7 @@ impl Progress {
             Merged::Name(key) => (2, key.clone()),
             Merged::Id(key) => (3, key.to_vec()),
             Merged::Spent(seq) => (4, seq.to_be_bytes().to_vec()),
+            Merged::Bucket(key) => (5, key.to_vec()),
         };
         let numbers = [self.frozen_from.to_be_bytes(), self.fresh_from.to_be_bytes()].concat();
         [numbers, vec![kind], key].concat()
@@ -271,6 +316,7 @@ impl Progress {
             (2, key) => Merged::Name(key.to_vec()),
             (3, key) => Merged::Id(key.try_into().ok()?),
             (4, key) => Merged::Spent(u64::from_be_bytes(key.try_into().ok()?)),
+            (5, key) => Merged::Bucket(key.try_into().ok()?),
             _ => return None,
         };
         let (frozen_from, fresh_from) =
@@ -312,6 +358,10 @@ pub(crate) fn log_in(
     seq: u64,
 ) -> Result<Option<LogRow>, redb::Error> {
     log.get(seq)?.map(|value| logged(value.value())).transpose()
+}
+
+pub(crate) fn bucket(bytes: &[u8]) -> Result<BucketRow, redb::Error> {
+    BucketRow::decode(bytes).ok_or_else(|| damaged("a row of buckets"))
 }
 
 pub(crate) fn item(bytes: &[u8]) -> Result<ItemRow, redb::Error> {

@@ -2,19 +2,21 @@
 
 use std::collections::btree_map;
 use std::iter::Peekable;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
-use node::engine::{Label, Snapshot};
+use node::engine::{Kept, Label, Map, Maps, Snapshot};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
-use wire::{NodeId, RecordId, Signed};
+use wire::{Digest, Hlc, NodeId, RecordId, Set, Signed};
 
+use super::buckets::{self, Changes};
 use super::layer::{Layer, id_key};
 use super::ledger::Base;
 use super::tables::{
-    self, BOOK, IDS, LABELS, LOG, META, META_AUTHOR, META_PROGRESS, PLACES, Progress, damaged,
+    self, BOOK, BUCKETS, IDS, LABELS, LOG, META, META_AUTHOR, META_BUCKETS, META_PROGRESS, PLACES,
+    Progress, damaged,
 };
-use crate::rows::{self, ItemKey, ItemRow, LogKind, LogRow, NameKey, NameRow};
+use crate::rows::{self, BucketRow, ItemKey, ItemRow, LogKind, LogRow, NameKey, NameRow};
 use crate::{Cursor, Found, Named, Query, Verified};
 
 /// Does not change while somebody holds it, and keeps old pages from being used again.
@@ -31,6 +33,7 @@ pub(crate) struct ReadTables {
     places: ReadOnlyTable<&'static [u8; 33], &'static [u8]>,
     labels: ReadOnlyTable<&'static [u8], &'static [u8]>,
     ids: ReadOnlyTable<&'static [u8; 16], u64>,
+    buckets: ReadOnlyTable<&'static [u8; 33], &'static [u8; 33]>,
     book: ReadOnlyTable<&'static [u8; 32], &'static [u8]>,
 }
 
@@ -42,6 +45,7 @@ impl ReadTables {
             places: txn.open_table(PLACES)?,
             labels: txn.open_table(LABELS)?,
             ids: txn.open_table(IDS)?,
+            buckets: txn.open_table(BUCKETS)?,
             book: txn.open_table(BOOK)?,
         })
     }
@@ -62,8 +66,11 @@ impl ReadTables {
         for pair in self.log.range(rows)? {
             let (seq, row) = pair?;
             let head = LogRow::decode_head(row.value());
-            let (row, _) = head.ok_or_else(|| damaged("a row of the log"))?;
-            layer.note(&row, seq.value());
+            let (mut row, rest) = head.ok_or_else(|| damaged("a row of the log"))?;
+            if row.kind == LogKind::Buckets {
+                row.signed = rest.to_vec();
+            }
+            layer.note(&row, seq.value()).ok_or_else(|| damaged("a row of the log"))?;
         }
         Ok(layer)
     }
@@ -95,13 +102,43 @@ impl View {
         [&self.fresh, &self.frozen].into_iter().map(AsRef::as_ref)
     }
 
-    pub(crate) fn load(&self) -> Result<Snapshot, redb::Error> {
-        let mut snapshot = Snapshot::default();
-        for pair in self.items()? {
+    /// Makes both maps of the hashes of their buckets, where those are known.
+    pub(crate) fn maps(&self) -> Result<Option<Maps>, redb::Error> {
+        let Some(newest) = self.tables.meta.get(META_BUCKETS)? else { return Ok(None) };
+        let newest = newest.value().try_into().map(u64::from_be_bytes);
+        let newest = newest.map_err(|_| damaged("the moment of the newest record"))?;
+        let newest = self.layers().map(|it| it.newest).fold(Hlc(newest), Ord::max);
+        let buckets = self.buckets()?.collect::<Result<Vec<_>, _>>()?;
+        let maps = buckets::restore(&buckets, newest);
+        maps.map(Some).ok_or_else(|| damaged("a key of buckets"))
+    }
+
+    /// Reads so many items of a set in the order of their places, the first one there or behind.
+    pub(crate) fn kept(
+        &self,
+        set: Set,
+        from: &Digest,
+        max: usize,
+    ) -> Result<Vec<Kept>, redb::Error> {
+        let (first, last) = (rows::item_key(set, *from), rows::item_key(set, Digest([0xff; 32])));
+        let of = |pair: Overlaid<ItemKey, ItemRow>| {
             let (key, row) = pair?;
             let place = rows::item_place(&key).ok_or_else(|| damaged("a key of places"))?;
-            snapshot.items.push(row.kept(place));
-        }
+            Ok(row.kept(place))
+        };
+        self.items(first..=last)?.take(max).map(of).collect()
+    }
+
+    /// Reads what a node wakes up with, with all items of both sets.
+    pub(crate) fn load(&self) -> Result<Snapshot, redb::Error> {
+        let mut items = self.kept(Set::State, &Digest::default(), usize::MAX)?;
+        items.extend(self.kept(Set::Messages, &Digest::default(), usize::MAX)?);
+        Ok(Snapshot { items, ..self.rest()? })
+    }
+
+    /// Reads what a node wakes up with but for both sets.
+    pub(crate) fn rest(&self) -> Result<Snapshot, redb::Error> {
+        let mut snapshot = Snapshot::default();
         for pair in self.tables.book.iter()? {
             let (key, value) = pair?;
             let row = rows::book_row(key.value(), value.value());
@@ -219,7 +256,7 @@ impl View {
             }
             verified.records += 1;
         }
-        for pair in self.items()? {
+        for pair in self.items(ITEM_KEYS)? {
             let (_, row) = pair?;
             verified.items += 1;
             if self.tables.log(row.seq)?.is_none_or(|it| it.id != row.id) {
@@ -233,22 +270,60 @@ impl View {
                 return Err(damaged("a name without its record"));
             }
         }
-        self.load()?;
+        verified.buckets = self.verify_buckets(&self.load()?.items)?;
         Ok(verified)
+    }
+
+    /// Makes the maps anew and compares the hashes of all buckets.
+    fn verify_buckets(&self, items: &[Kept]) -> Result<u64, redb::Error> {
+        let Some(known) = self.maps()? else { return Ok(0) };
+        let map = |set| Map::of(items.iter().filter(|it| it.set == set).map(Kept::leaf).collect());
+        let (state, messages) = (map(Set::State), map(Set::Messages));
+        let made = Maps { state, messages, newest: known.newest };
+        let created = items.iter().map(|item| item.created).max();
+        if created.is_some_and(|it| known.newest < it) {
+            return Err(damaged("the moment of the newest record"));
+        }
+        let made = buckets::since(&made, &Maps::default());
+        let rows = self.buckets()?.map(|pair| pair.map(|(key, row)| (key, Some(row))));
+        let rows = rows.collect::<Result<Changes, _>>()?;
+        if made != rows {
+            return Err(damaged("the hash of a bucket"));
+        }
+        Ok(made.len() as u64)
     }
 
     fn row(&self, seq: u64) -> Result<LogRow, redb::Error> {
         self.tables.log(seq)?.ok_or_else(|| damaged("a name or id without its record"))
     }
 
-    fn items(&self) -> Result<impl Iterator<Item = Overlaid<ItemKey, ItemRow>>, redb::Error> {
-        let table = self.tables.places.iter()?.map(|pair| {
+    fn items(
+        &self,
+        range: RangeInclusive<ItemKey>,
+    ) -> Result<impl Iterator<Item = Overlaid<ItemKey, ItemRow>>, redb::Error> {
+        let table = self.tables.places.range::<&ItemKey>(range.start()..=range.end())?;
+        let table = table.map(|pair| {
             let (key, value) = pair?;
             Ok((*key.value(), tables::item(value.value())?))
         });
         Ok(Overlay {
-            fresh: self.fresh.items.range::<ItemKey, _>(..).peekable(),
-            frozen: self.frozen.items.range::<ItemKey, _>(..).peekable(),
+            fresh: self.fresh.items.range(range.clone()).peekable(),
+            frozen: self.frozen.items.range(range).peekable(),
+            table: table.peekable(),
+        })
+    }
+
+    /// Returns what the file says of buckets, in order.
+    pub(crate) fn buckets(
+        &self,
+    ) -> Result<impl Iterator<Item = Overlaid<ItemKey, BucketRow>>, redb::Error> {
+        let table = self.tables.buckets.iter()?.map(|pair| {
+            let (key, value) = pair?;
+            Ok((*key.value(), tables::bucket(value.value())?))
+        });
+        Ok(Overlay {
+            fresh: self.fresh.buckets.range::<ItemKey, _>(..).peekable(),
+            frozen: self.frozen.buckets.range::<ItemKey, _>(..).peekable(),
             table: table.peekable(),
         })
     }
@@ -318,6 +393,8 @@ fn found(key: NameKey, row: &LogRow) -> Result<Found, redb::Error> {
     Ok(Found { id: row.id, created: row.created, label, signed })
 }
 
+/// Every place of both sets.
+const ITEM_KEYS: RangeInclusive<ItemKey> = [0; 33]..=[0xff; 33];
 /// Rows one call of `list` looks at before it hands back a cursor instead of an answer.
 const SCAN_MAX: usize = 100_000;
 /// Authors of one name that one call of `entry` compares.

@@ -1,12 +1,12 @@
 //! Maps and file say the same at every step of any history.
 
 use node::engine::checkpoint::Row;
-use node::engine::{AuthorClock, Batch, Keep};
+use node::engine::{AuthorClock, Batch, Keep, Kept, Maps};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wire::Hlc;
+use wire::{Digest, Hlc, Set};
 
-use super::{author, book_row, deleted, entry, gone, message, network};
+use super::{author, book_row, deleted, entry, gone, maps_of, message, network, wakes_in_a_moment};
 use crate::{DiskStore, MemoryStore, Query, Read, Store, StoreConfig};
 
 /// Few names, authors and times, so that records meet.
@@ -55,6 +55,7 @@ fn any_batch() -> impl Strategy<Value = Batch> {
             author: clock.map(|(seq, hlc)| AuthorClock { seq, hlc: Hlc(hlc) }),
             council,
             own,
+            maps: None,
         },
     )
 }
@@ -102,12 +103,53 @@ fn names(one: &dyn Read, other: &dyn Read) {
     }
 }
 
+/// Whoever writes: its maps follow what it writes, and wake up with the store.
+struct Writer {
+    maps: Maps,
+    /// Whether the store knows the hashes.
+    told: bool,
+}
+
+impl Writer {
+    fn waking(store: &DiskStore, told: bool) -> Self {
+        let woken = store.wake().unwrap();
+        assert_eq!(woken.maps.is_some(), told);
+        if told {
+            wakes_in_a_moment(store, "after a start");
+        }
+        Self { maps: woken.maps.map_or_else(|| maps_of(&woken.items), |it| *it), told }
+    }
+
+    /// Changes the maps as the sets change, and hands them over with the last batch, if it is to tell.
+    fn follow(&mut self, batches: &mut [Batch], tells: bool, before: &[Kept], after: &[Kept]) {
+        for old in before.iter().filter(|it| !after.iter().any(|new| place(new) == place(it))) {
+            self.maps.map_mut(old.set).remove(&old.key);
+        }
+        for new in after.iter().filter(|it| !before.contains(it)) {
+            self.maps.map_mut(new.set).insert(new.leaf());
+            self.maps.newest = self.maps.newest.max(new.created);
+        }
+        let made = maps_of(after);
+        assert_eq!((&self.maps.state, &self.maps.messages), (&made.state, &made.messages));
+        assert_eq!(self.maps.state.lost().or(self.maps.messages.lost()), None);
+        let changes = |batch: &&mut Batch| !batch.keep.is_empty() || !batch.drop.is_empty();
+        if let Some(last) = batches.iter_mut().rev().find(changes) {
+            last.maps = tells.then(|| self.maps.clone().into());
+            self.told = tells;
+        }
+    }
+}
+
+fn place(kept: &Kept) -> (Set, Digest) {
+    (kept.set, kept.key)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn both_stores_agree_on_any_history(
-        history in vec((vec(any_batch(), 1..3), any::<bool>()), 1..16),
+        history in vec((vec(any_batch(), 1..3), any::<bool>(), 0..8_u8), 1..16),
         layer_rows_max in 1..20_usize,
     ) {
         let dir = tempfile::tempdir().unwrap();
@@ -115,15 +157,22 @@ proptest! {
         // Layers so small that they are full, and merged, within the history.
         let config = StoreConfig { layer_rows_max, ..StoreConfig::default() };
         let mut disk = DiskStore::open_with(dir.path(), network(), config).unwrap();
-        for (batches, restarts) in &history {
-            memory.apply(batches).unwrap();
-            disk.apply(batches).unwrap();
-            if *restarts {
+        let mut writer = Writer::waking(&disk, true);
+        for (mut batches, restarts, silent) in history {
+            let before = memory.load().unwrap().items;
+            memory.apply(&batches).unwrap();
+            writer.follow(&mut batches, silent != 0, &before, &memory.load().unwrap().items);
+            disk.apply(&batches).unwrap();
+            if restarts {
                 drop(disk);
+                let told = writer.told;
                 disk = DiskStore::open_with(dir.path(), network(), config).unwrap();
+                writer = Writer::waking(&disk, told);
             }
             compare(&memory, &disk);
-            disk.verify().unwrap();
+            let verified = disk.verify().unwrap();
+            let known = writer.told && 0 < verified.items;
+            prop_assert_eq!(0 < verified.buckets, known);
         }
         drop(disk);
         let disk = DiskStore::open(dir.path(), network()).unwrap();

@@ -6,7 +6,7 @@ use node::engine::{AuthorClock, Batch, Snapshot};
 use wire::Hlc;
 
 use super::faulty::Platter;
-use super::{book_row, entry, gone, keeps, message};
+use super::{book_row, entry, gone, keeps, maps_of, message, told, wakes_in_a_moment};
 use crate::{DiskStore, MemoryStore, Query, Store, StoreError};
 
 /// Six steps that write, replace and drop.
@@ -21,7 +21,7 @@ fn history() -> Vec<Batch> {
         let book = vec![book_row(1, None, round)];
         Batch { keep, drop, book, author, ..Batch::default() }
     };
-    (0..6).map(step).collect()
+    told((0..6).map(step).collect())
 }
 
 /// The state after each number of steps.
@@ -39,7 +39,9 @@ fn states(history: &[Batch]) -> Vec<Snapshot> {
 #[track_caller]
 fn step_of(store: &DiskStore, states: &[Snapshot], context: &str) -> usize {
     let snapshot = store.load().unwrap();
-    store.verify().unwrap_or_else(|error| panic!("{context}: {error}"));
+    let verified = store.verify().unwrap_or_else(|error| panic!("{context}: {error}"));
+    assert_eq!(verified.buckets == 0, snapshot.items.is_empty(), "{context}: hashes");
+    wakes_in_a_moment(store, context);
     let ids: Vec<_> = snapshot.items.iter().map(|it| it.id).collect();
     assert_eq!(
         store.records(&ids, usize::MAX).unwrap().len(),
@@ -157,7 +159,7 @@ fn a_load_of_a_thousand_entries_survives_a_power_cut_before_every_operation() {
         keep.push(entry("c", &format!("n{}", batch * 7), 1, 2 + batch, &value));
         keeps(keep)
     };
-    let history: Vec<Batch> = (0..50).map(batch).collect();
+    let history = told((0..50).map(batch).collect());
     let states = states(&history);
     let platter = Platter::default();
     let mut store = platter.open().unwrap();
@@ -182,6 +184,9 @@ fn a_load_of_a_thousand_entries_survives_a_power_cut_before_every_operation() {
         let there = store.load().unwrap();
         let step = (acknowledged..=acknowledged + 1).find(|it| states.get(*it) == Some(&there));
         assert!(step.is_some(), "{context}: {acknowledged} acknowledged, others are there");
+        // Here the hashes alone, which cost little; every sixteenth time all they stand for.
+        let woken = store.wake().unwrap().maps.expect(&context);
+        assert_eq!(woken.state, maps_of(&there.items).state, "{context}");
         if done % 16 == 0 {
             store.verify().unwrap_or_else(|error| panic!("{context}: {error}"));
         }

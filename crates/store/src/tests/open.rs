@@ -7,7 +7,7 @@ use node::engine::{AuthorClock, Batch};
 use redb::Database;
 use wire::Hlc;
 
-use super::{deleted, entry, keeps, message, network};
+use super::{deleted, entry, keeps, message, network, told, wakes_in_a_moment};
 use crate::{DirLock, DiskStore, Holder, MemoryStore, Store, StoreError};
 
 fn holder() -> Holder {
@@ -82,12 +82,12 @@ fn a_newer_format_is_refused_and_nothing_is_written() {
         let database = Database::open(&file).unwrap();
         let txn = database.begin_write().unwrap();
         let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
-        txn.open_table(meta).unwrap().insert("format", 3_u64.to_be_bytes().as_slice()).unwrap();
+        txn.open_table(meta).unwrap().insert("format", 4_u64.to_be_bytes().as_slice()).unwrap();
         txn.commit().unwrap();
     }
     let before = fs::read(&file).unwrap();
     let error = fails(dir.path());
-    assert!(matches!(error, StoreError::NewerFormat { found: 3, ours: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerFormat { found: 4, ours: 3, .. }), "{error}");
     assert!(error.to_string().contains("was written by a newer trellis"));
     assert_eq!(fs::read(&file).unwrap(), before);
 }
@@ -257,4 +257,62 @@ fn a_store_of_the_first_format_is_brought_up_to_date() {
     let txn = redb::ReadableDatabase::begin_read(&database).unwrap();
     let old = redb::TableDefinition::<&[u8; 32], &[u8]>::new("records");
     assert!(txn.open_table(old).is_err(), "the old tables are gone");
+}
+
+/// Makes a store what the second version of the program left: the same without hashes of buckets.
+fn make_format_2(dir: &Path) {
+    let database = Database::open(dir.join("store.redb")).unwrap();
+    let txn = database.begin_write().unwrap();
+    let buckets = redb::TableDefinition::<&[u8; 33], &[u8; 33]>::new("buckets");
+    assert!(txn.delete_table(buckets).unwrap());
+    {
+        let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+        let mut meta = txn.open_table(meta).unwrap();
+        meta.remove("buckets").unwrap();
+        meta.insert("format", 2_u64.to_be_bytes().as_slice()).unwrap();
+    }
+    txn.commit().unwrap();
+}
+
+#[test]
+fn a_store_of_the_second_format_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history: Vec<Batch> = (0..40)
+        .map(|it| keeps(vec![entry("c", &format!("n{it}"), 1, 1 + it, "v"), message("m", it)]))
+        .collect();
+    // Some of it is merged, some is not.
+    let config = crate::StoreConfig { layer_rows_max: 16, ..crate::StoreConfig::default() };
+    let open = || DiskStore::open_with(dir.path(), network(), config).unwrap();
+    let mut store = open();
+    history[..39].iter().for_each(|it| store.apply(std::slice::from_ref(it)).unwrap());
+    let before = store.load().unwrap();
+    drop(store);
+    make_format_2(dir.path());
+
+    let mut store = open();
+    assert_eq!((store.load().unwrap(), store.wake().unwrap()), (before.clone(), before));
+    assert_eq!(store.verify().unwrap().buckets, 0);
+    // The first who tells of the maps has all hashes written.
+    history = told(history);
+    store.apply(&history[39..]).unwrap();
+    assert!(0 < store.verify().unwrap().buckets);
+    drop(store);
+    wakes_in_a_moment(&open(), "after the next start");
+}
+
+#[test]
+fn a_wrong_hash_of_a_bucket_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let keep = (0..100).map(|it| entry("c", &format!("n{it}"), 1, 1, "v")).collect();
+    let mut history = told(vec![keeps(keep)]);
+    let mut other = history[0].maps.clone().unwrap();
+    let mut leaf = other.state.leaves(&merkle::Prefix::ALL, None, 1)[0];
+    leaf.value = network();
+    other.state.insert(leaf);
+    history[0].maps = Some(other);
+    let mut store = DiskStore::open(dir.path(), network()).unwrap();
+    store.apply(&history).unwrap();
+    let error = store.verify().unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains("the hash of a bucket"), "{error}");
 }
