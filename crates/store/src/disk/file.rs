@@ -16,6 +16,7 @@ use wire::{Hlc, NetworkId};
 
 use super::buckets::{self, Changes, Told};
 use super::layer::Layer;
+use super::ledger::{Ledger, Places, Written};
 use super::older;
 use super::tables::{META, META_FORMAT, META_NETWORK, Merged, Progress, Tables};
 use super::view::{ReadTables, View};
@@ -224,8 +225,13 @@ impl Opened {
         let tables = ReadTables::open(&database.begin_read()?)?;
         let progress = tables.progress()?;
         let Progress { frozen_from, fresh_from, .. } = progress;
-        let frozen = tables.replay(frozen_from..fresh_from)?;
-        let fresh = tables.replay(fresh_from..u64::MAX)?;
+        let (frozen, fresh) = std::thread::scope(|scope| {
+            let frozen = scope.spawn(|| tables.replay(frozen_from..fresh_from));
+            let fresh = tables.replay(fresh_from..u64::MAX);
+            let fallen = |_| Err(redb::Error::Corrupted("the log makes no sense".to_owned()));
+            (frozen.join().unwrap_or_else(fallen), fresh)
+        });
+        let (frozen, fresh) = (frozen?, fresh?);
         let next = tables.next()?.max(fresh_from);
         let view = View { fresh: Arc::new(fresh), frozen: Arc::new(frozen), tables };
         let maps = view.maps()?;
@@ -240,7 +246,14 @@ impl Opened {
             let told = Told::by(batches);
             let buckets = self.bucket_changes(told)?;
             let buckets = buckets.as_ref().map(|(changes, newest)| (changes, *newest));
-            let (changes, next) = tables.apply(batches, [fresh, frozen], self.next, buckets)?;
+            let places = match (told, &self.maps) {
+                (Told::Maps(maps), Some(older)) => Places::of(batches, maps, older),
+                (Told::Maps(_) | Told::Nothing | Told::Unknown, _) => Places::Any,
+            };
+            let ledger = Ledger::new(&tables, [fresh, frozen], self.next, places);
+            let Written { layer: changes, rows, next } = ledger.write_all(batches, buckets)?;
+            tables.append(self.next, &rows)?;
+            batches.iter().try_for_each(|batch| tables.apply_rest(batch))?;
             let maps = match told {
                 Told::Nothing => self.maps.clone(),
                 Told::Maps(maps) => Some(maps.clone()),

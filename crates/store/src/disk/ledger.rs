@@ -1,7 +1,7 @@
 //! What a batch changes, and the rows of the log that say so.
 
-use node::engine::{self, Keep};
-use wire::Hlc;
+use node::engine::{self, Batch, Keep, Maps};
+use wire::{Hlc, Set};
 
 use super::buckets::{self, Changes};
 use super::layer::Layer;
@@ -19,35 +19,86 @@ pub(crate) struct Ledger<'a, B> {
     tables: &'a B,
     /// What came before and is not in the tables yet, newest first.
     older: [&'a Layer; 2],
+    places: Places,
     /// What the rows say.
-    pub(crate) layer: Layer,
+    layer: Layer,
     /// The rows, beginning with `first`.
-    pub(crate) rows: Vec<LogRow>,
+    rows: Vec<LogRow>,
     first: u64,
 }
 
+/// What a ledger has written.
+pub(crate) struct Written {
+    pub(crate) layer: Layer,
+    pub(crate) rows: Vec<LogRow>,
+    /// The row of the log after the last.
+    pub(crate) next: u64,
+}
+
+/// Where records go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Places {
+    /// Anywhere: something may stand there.
+    Any,
+    /// Nothing stands at any of their places: looking there, which takes longest, is not needed.
+    New,
+}
+
+impl Places {
+    /// Concludes it from how many leaves the maps had and have: as many more as there are records can
+    /// only be if each found its place empty.
+    pub(crate) fn of(batches: &[Batch], maps: &Maps, older: &Maps) -> Self {
+        let keeps = |set| batches.iter().flat_map(|it| &it.keep).filter(move |it| it.set == set);
+        let grew = |set| maps.map(set).len().checked_sub(older.map(set).len());
+        let new = |set| grew(set) == Some(keeps(set).count() as u64);
+        let drops = batches.iter().any(|batch| !batch.drop.is_empty());
+        if !drops && new(Set::State) && new(Set::Messages) { Self::New } else { Self::Any }
+    }
+}
+
 impl<'a, B: Base> Ledger<'a, B> {
-    pub(crate) fn new(tables: &'a B, older: [&'a Layer; 2], first: u64) -> Self {
-        Self { tables, older, layer: Layer::default(), rows: Vec::new(), first }
+    pub(crate) fn new(tables: &'a B, older: [&'a Layer; 2], first: u64, places: Places) -> Self {
+        Self { tables, older, places, layer: Layer::default(), rows: Vec::new(), first }
     }
 
-    /// Returns the row of the log after the last.
-    pub(crate) fn next(&self) -> u64 {
+    /// Writes down what batches change, and which buckets of the maps.
+    pub(crate) fn write_all(
+        mut self,
+        batches: &[Batch],
+        buckets: Option<(&Changes, Hlc)>,
+    ) -> Result<Written, redb::Error> {
+        for batch in batches {
+            batch.keep.iter().try_for_each(|keep| self.keep(keep))?;
+            batch.drop.iter().try_for_each(|gone| self.remove(gone))?;
+        }
+        if let Some((changes, newest)) = buckets {
+            buckets::log_rows(changes, newest).for_each(|row| self.write(row));
+        }
+        let next = self.next();
+        let Self { layer, rows, .. } = self;
+        Ok(Written { layer, rows, next })
+    }
+
+    fn next(&self) -> u64 {
         self.first + self.rows.len() as u64
     }
 
     /// Gives a record its place. What stood there goes, whatever the caller says it replaces: so no
     /// bytes are left without a place, and no place without bytes.
-    pub(crate) fn keep(&mut self, keep: &Keep) -> Result<(), redb::Error> {
+    fn keep(&mut self, keep: &Keep) -> Result<(), redb::Error> {
         let row = LogRow::of(keep);
-        let replaced = self.item(&row.key)?.map(|stood| (stood.id, stood.seq));
+        let stood = match self.places {
+            Places::New => None,
+            Places::Any => self.item(&row.key)?,
+        };
+        let replaced = stood.map(|stood| (stood.id, stood.seq));
         self.write(LogRow { replaced, ..row });
         Ok(())
     }
 
     /// Takes a record away, if it is the one that stands there, and its name, unless another record
     /// has that by now.
-    pub(crate) fn remove(&mut self, gone: &engine::Drop) -> Result<(), redb::Error> {
+    fn remove(&mut self, gone: &engine::Drop) -> Result<(), redb::Error> {
         let key = rows::item_key(gone.set, gone.key);
         let Some(stands) = self.item(&key)?.filter(|it| it.id == gone.id) else { return Ok(()) };
         let said = match stands.seq.checked_sub(self.first).and_then(|at| usize::try_from(at).ok())
@@ -69,11 +120,6 @@ impl<'a, B: Base> Ledger<'a, B> {
             signed: Vec::new(),
         });
         Ok(())
-    }
-
-    /// Writes which buckets changed.
-    pub(crate) fn buckets(&mut self, changes: &Changes, newest: Hlc) {
-        buckets::log_rows(changes, newest).for_each(|row| self.write(row));
     }
 
     fn write(&mut self, row: LogRow) {

@@ -6,9 +6,8 @@ use node::engine::Batch;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use wire::Hlc;
 
-use super::buckets::Changes;
 use super::layer::{Layer, id_key};
-use super::ledger::{Base, Ledger};
+use super::ledger::Base;
 use crate::rows::{self, BucketRow, IdKey, ItemKey, ItemRow, LogKind, LogRow, NameRow};
 
 /// Format, network, author clock and progress by name.
@@ -98,35 +97,17 @@ impl<'txn> Tables<'txn> {
         })
     }
 
-    /// Writes batches to the log and returns what they change, over layers that are not in the tables
-    /// yet, and the row of the log after the last.
-    pub(crate) fn apply(
-        &mut self,
-        batches: &[Batch],
-        older: [&Layer; 2],
-        first: u64,
-        buckets: Option<(&Changes, Hlc)>,
-    ) -> Result<(Layer, u64), redb::Error> {
-        let mut ledger = Ledger::new(&*self, older, first);
-        for batch in batches {
-            batch.keep.iter().try_for_each(|keep| ledger.keep(keep))?;
-            batch.drop.iter().try_for_each(|gone| ledger.remove(gone))?;
-        }
-        if let Some((changes, newest)) = buckets {
-            ledger.buckets(changes, newest);
-        }
-        let next = ledger.next();
-        let Ledger { layer, rows, .. } = ledger;
+    /// Appends rows to the log, of which `first` is the number of the first.
+    pub(crate) fn append(&mut self, first: u64, rows: &[LogRow]) -> Result<(), redb::Error> {
+        let mut end = self.log.upper_bound_mut(Bound::<u64>::Unbounded)?;
         for (seq, row) in (first..).zip(rows) {
-            self.log.insert(seq, row.encode().as_slice())?;
+            end.insert_before(seq, row.encode().as_slice())?;
         }
-        for batch in batches {
-            self.apply_rest(batch)?;
-        }
-        Ok((layer, next))
+        Ok(end.close()?)
     }
 
-    fn apply_rest(&mut self, batch: &Batch) -> Result<(), redb::Error> {
+    /// Writes what a batch says beside records.
+    pub(crate) fn apply_rest(&mut self, batch: &Batch) -> Result<(), redb::Error> {
         for row in &batch.book {
             self.book.insert(row.node.as_bytes(), rows::book_value(row).as_slice())?;
         }

@@ -10,7 +10,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable as _, ReadableTableMeta
 use wire::{Digest, Hlc, NodeId, RecordId, Set, Signed};
 
 use super::buckets::{self, Changes};
-use super::layer::{Layer, id_key};
+use super::layer::{Draft, Layer, id_key};
 use super::ledger::Base;
 use super::tables::{
     self, BOOK, BUCKETS, IDS, LABELS, LOG, META, META_AUTHOR, META_BUCKETS, META_PROGRESS, PLACES,
@@ -62,7 +62,7 @@ impl ReadTables {
 
     /// Reads a stretch of the log into a layer again.
     pub(crate) fn replay(&self, rows: std::ops::Range<u64>) -> Result<Layer, redb::Error> {
-        let mut layer = Layer::default();
+        let mut layer = Draft::default();
         for pair in self.log.range(rows)? {
             let (seq, row) = pair?;
             let head = LogRow::decode_head(row.value());
@@ -72,7 +72,7 @@ impl ReadTables {
             }
             layer.note(&row, seq.value()).ok_or_else(|| damaged("a row of the log"))?;
         }
-        Ok(layer)
+        layer.layer().ok_or_else(|| damaged("the log"))
     }
 }
 
