@@ -51,5 +51,5 @@ impl Filling {
     }
 }
 
-/// Leaves asked for at once: about three milliseconds of hashing, which nobody else should wait longer for.
+/// Leaves asked for at once: about a millisecond of hashing, which nobody else should wait longer for.
 pub(crate) const LEAVES_AT_ONCE: usize = 2_048;

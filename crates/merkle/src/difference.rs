@@ -6,13 +6,14 @@ use std::sync::Arc;
 use wire::Digest;
 
 use crate::bucket::Stub;
-use crate::prefix::{bit, first_difference};
+use crate::prefix::bit;
 use crate::tree::Tree;
 
 /// Buckets by their first keys; `None` for those that are gone.
 pub(crate) type Difference = BTreeMap<Digest, Option<Stub>>;
 
-/// Collects what differs, at the cost of what differs: equal subtrees have equal buckets.
+/// Collects what differs, at the cost of what differs: equal subtrees have equal buckets. Which subtrees are
+/// compared with each other makes no difference to the outcome, only to how many are found equal.
 pub(crate) fn collect(old: Option<&Tree>, new: Option<&Tree>, difference: &mut Difference) {
     let (old, new) = match (old, new) {
         (None, None) => return,
@@ -24,25 +25,23 @@ pub(crate) fn collect(old: Option<&Tree>, new: Option<&Tree>, difference: &mut D
         return;
     }
     let (old_bit, new_bit) = (branch_bit(old), branch_bit(new));
-    let upper = old_bit.min(new_bit);
-    let apart = first_difference(old.head(), new.head()).is_some_and(|at| u16::from(at) < upper);
     match (old, new) {
-        (Tree::Branch(old), Tree::Branch(new)) if !apart && old_bit == new_bit => {
+        (Tree::Branch(old), Tree::Branch(new)) if old_bit == new_bit => {
             for (old, new) in old.sides.iter().zip(&new.sides) {
                 collect(Some(old), Some(new), difference);
             }
         }
-        (Tree::Branch(branch), _) if !apart && old_bit < new_bit => {
+        (Tree::Branch(branch), _) if old_bit < new_bit => {
             let side = bit(new.head(), branch.bit);
             gone(&branch.sides[1 - side], difference);
             collect(Some(&branch.sides[side]), Some(new), difference);
         }
-        (_, Tree::Branch(branch)) if !apart && new_bit < old_bit => {
+        (_, Tree::Branch(branch)) => {
             let side = bit(old.head(), branch.bit);
             collect(Some(old), Some(&branch.sides[side]), difference);
             come(&branch.sides[1 - side], difference);
         }
-        (Tree::Branch(_) | Tree::Bucket(_), Tree::Branch(_) | Tree::Bucket(_)) => {
+        (Tree::Branch(_) | Tree::Bucket(_), Tree::Bucket(_)) => {
             gone(old, difference);
             come(new, difference);
         }
