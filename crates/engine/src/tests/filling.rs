@@ -73,7 +73,9 @@ fn old_items(state: usize) -> Vec<Kept> {
         let id = Digest::of("old id", &[&number.to_be_bytes()]);
         Kept { set, key, id, created: OLD, expires_ms: 0 }
     };
-    let places = (0..state).map(|it| Digest::of("old", &[&it.to_be_bytes()]));
+    // Among those that are written later.
+    let author = puppet(7).id();
+    let places = (0..state).map(|it| crate::place_of_entry("c", &author, &format!("old {it}")));
     let states = places.zip(0..).map(|(key, number)| item(Set::State, key, number));
     let messages = (0..200_usize).map(|number| {
         let mut key = Digest::of("old message", &[&number.to_be_bytes()]);
@@ -114,7 +116,7 @@ fn some_step() -> impl Strategy<Value = Step> {
 fn value(name: u8, at: u64) -> Signed {
     let (value, name) = (Some(Bytes::from(at.to_string())), name.to_string());
     let content = Content::Entry(Entry { collection: "c".to_owned(), name, value });
-    sign(&puppet(7), START_MS + at, at, 0, content)
+    sign(&puppet(7), START_MS + at, START_MS + at, 0, content)
 }
 
 fn insert(sets: &mut Sets, signed: &Signed) -> (Vec<Keep>, Vec<Drop>) {
@@ -228,4 +230,31 @@ fn a_store_that_holds_something_else_is_noticed() {
     assert_eq!(lab.engine.lost(), None, "what does not fit is not taken");
     lab.engine.held(Set::State);
     assert!(lab.engine.lost().is_some());
+}
+
+#[test]
+fn a_moment_ago_stays_what_it_was_while_the_store_goes_on() {
+    // WALK-2
+    let items = old_items(500);
+    let shop = Shop::of(&items);
+    let mut lazy = Sets::new(&config(), &shop.snapshot());
+    let write = |sets: &mut Sets, name, at| {
+        let (keeps, drops) = insert(sets, &value(name, at));
+        assert_eq!(keeps.len(), 1);
+        shop.write(keeps, drops);
+    };
+    write(&mut lazy, 0, 200);
+    let cutoff_ms = Some(START_MS + 100);
+    let before = all(&lazy.as_of(Set::State, cutoff_ms));
+    assert_eq!(before.len(), 500);
+    (1..100).for_each(|name| write(&mut lazy, name, 200 + u64::from(name)));
+    assert_eq!(all(&lazy.as_of(Set::State, cutoff_ms)), before);
+    let (set, from, max) = lazy.filling.wanted().unwrap();
+    lazy.fill(set, &shop.kept(set, &from, max));
+    let (set, from, max) = lazy.filling.wanted().unwrap();
+    lazy.fill(set, &shop.kept(set, &from, max));
+    assert!(lazy.filling.is_over());
+    (100..200).for_each(|name| write(&mut lazy, name, 200 + u64::from(name)));
+    assert_eq!(all(&lazy.as_of(Set::State, cutoff_ms)), before);
+    assert_eq!(lazy.lost(), None);
 }
