@@ -108,9 +108,7 @@ impl Runtime {
                 Next::Stop => break,
                 Next::Stored(stored) => self.stored(stored)?,
                 Next::Tick => self.input(Input::Net(NetInput::Tick)),
-                Next::Worked((ticket, done)) => {
-                    self.input(Input::Net(NetInput::Worked(ticket, done)));
-                }
+                Next::Worked(worked) => self.input(Input::Net(worked)),
                 Next::Verified(results) => self.input(Input::Net(NetInput::Verified(results))),
             }
         }
@@ -173,6 +171,7 @@ impl Runtime {
             NetEffect::Dial(address) => self.transport.dial(address),
             NetEffect::Disconnect(link, reason, why) => self.disconnect(link, reason, why),
             NetEffect::Fill(set, from, max) => self.store.fill(set, from, max),
+            NetEffect::Glance(ticket, glance) => self.workshop.glance(ticket, glance),
             NetEffect::Load(ticket, ids, bytes_max) => {
                 self.store.load(Load { ticket, ids, bytes_max });
             }

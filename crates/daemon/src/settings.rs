@@ -118,6 +118,7 @@ impl Settings {
             settle_max_ms: number("gossip.settle_max_ms"),
             compare_ms: number("gossip.compare_ms"),
             guard_ms: number("gossip.guard_ms"),
+            sketch_min: number("gossip.sketch_min"),
             redial_ms: number("gossip.redial_ms"),
             redial_max_ms: number("gossip.redial_max_ms"),
             redial_alone_ms: number("gossip.redial_alone_ms"),

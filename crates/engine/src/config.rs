@@ -118,6 +118,9 @@ pub struct Config {
     /// While something changes, one neighbour is compared with in so long (default 1,000 ms). One
     /// that still differs is asked again after twice as long each time, up to the heartbeat.
     pub compare_ms: u64,
+    /// Records from which on two sets are compared by sketches before they are walked (default
+    /// 20,000): in smaller ones a walk takes few steps, and needs no look at all of them.
+    pub sketch_min: u64,
     /// Age at which a record takes part in comparisons (default 2,000 ms): longer than a broadcast
     /// takes, clocks that are off by a second included. What is younger would look missing and be
     /// sent twice.
@@ -225,6 +228,7 @@ impl Config {
             settle_ms: 250,
             settle_max_ms: 1_000,
             compare_ms: 1_000,
+            sketch_min: 20_000,
             guard_ms: 2_000,
             rotate_ms: 120_000,
             body_bytes_max: wire::limits::BODY_BYTES_MAX,

@@ -2,7 +2,7 @@
 //!
 //! The parts are files of their own and do not know each other. Below: `greet` (links come and
 //! go), `records` (what enters), `broadcast` (where it goes), `agree` (neighbours tell each other how
-//! their sets look), `compare` (they find what one lacks), `lattice` (design-A nodes), `tick` (what is
+//! their sets look), `compare` and `sketching` (they find what one lacks), `lattice` (design-A nodes), `tick` (what is
 //! due), `view` (what the operator sees).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,6 +19,7 @@ use crate::announcements::Announcements;
 use crate::author::Author;
 use crate::chamber::Chamber;
 use crate::doors::Doors;
+use crate::exchanges::Exchanges;
 use crate::forest::Forest;
 use crate::intake::Intake;
 use crate::links::Links;
@@ -46,6 +47,7 @@ mod mix;
 mod probe;
 mod records;
 mod search;
+mod sketching;
 mod tick;
 mod view;
 
@@ -93,6 +95,7 @@ pub struct Engine {
     counters: Counters,
     clocks: Clocks,
     circle: circle::Circle,
+    exchanges: Exchanges,
     mix: mix::Mix,
     search: search::Search,
     probing: probe::Probing,
@@ -203,6 +206,7 @@ impl Engine {
             counters: Counters::default(),
             clocks,
             circle: circle::Circle::new(),
+            exchanges: Exchanges::default(),
             search: search::Search::default(),
             mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
@@ -229,6 +233,7 @@ impl Engine {
             Input::DoorPushed(address, result) => self.doors.pushed(&address, &result, now),
             Input::Filled(set, kept) => self.filled(set, &kept),
             Input::Frame(link, bytes) => self.frame(link, &bytes, now),
+            Input::Glanced(ticket, done) => self.glanced(ticket, done, now),
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
             Input::Loaded(ticket, records) if self.wanted.contains_key(&ticket) => {
@@ -236,6 +241,9 @@ impl Engine {
             }
             Input::Loaded(ticket, _) if self.setting_off.contains_key(&ticket) => {
                 self.pieces_set_off(ticket, now);
+            }
+            Input::Loaded(ticket, records) if self.exchanges.is_loading(ticket) => {
+                self.sketch_loaded(ticket, records, now);
             }
             Input::Loaded(ticket, records) => self.loaded(ticket, records, now),
             Input::Tick => self.tick(now),
@@ -317,6 +325,7 @@ impl Engine {
             Frame::Pong(pong) => self.pong(id, &pong, now),
             Frame::Push(push) => self.push(id, push, now),
             Frame::Records(records) => self.records(id, records, now),
+            Frame::Sketch(sketch) => self.sketch_heard(id, sketch, now),
             Frame::Summary(summary) => self.summary(id, summary, now),
         }
     }
@@ -350,6 +359,7 @@ impl Engine {
     fn congested(&mut self, id: LinkId, frames: u64, now: Now) {
         self.counters.dropped += frames;
         // What was lost is found by a comparison.
+        self.exchanges.congested(id);
         if let Some(link) = self.links.get_mut(id) {
             link.agreed = None;
             // A question may have been among it.

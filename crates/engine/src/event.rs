@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use checkpoint::{Done, Evidence, Row, Sealed, Work};
-use merkle::Leaf;
+use merkle::{Leaf, Map, Prefix};
+use sketch::Task;
 use wire::lattice::{Door, Envelope};
 use wire::{
     Address, Carried, Claim, Class, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed,
@@ -64,6 +65,8 @@ pub enum Input {
     DoorPushed(Address, Result<u64, String>),
     /// One frame arrived on a link.
     Frame(LinkId, Bytes),
+    /// The answer to [`Effect::Glance`].
+    Glanced(TicketId, sketch::Done),
     /// A `POST /gossip` arrived and waits for [`Effect::AnswerDoor`]. The address is the client's.
     Gossip(TicketId, IpAddr, Box<Envelope>),
     /// The answer to [`Effect::Fill`]: fewer than asked for at the end of the set.
@@ -90,6 +93,8 @@ pub enum Effect {
     /// Read so many items of a set in the order of their places, the first one there or behind it;
     /// answered by `Filled`.
     Fill(Set, Digest, usize),
+    /// Look at a whole set on any thread; answered by `Glanced`.
+    Glance(TicketId, Box<Glance>),
     /// Read these records in order, up to the one that brings them to so many bytes; answered by
     /// `Loaded` once everything persisted before is readable.
     Load(TicketId, Vec<RecordId>, usize),
@@ -105,6 +110,32 @@ pub enum Effect {
     Verify(Class, Vec<(RecordId, Claim)>),
     /// Do this for the council on any thread; answered by `Worked`.
     Work(u64, Box<Work>),
+}
+
+/// A look at a whole set, for a worker.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    pub(crate) task: Task,
+    pub(crate) map: Map,
+}
+
+impl Glance {
+    /// Takes it.
+    pub fn run(&self) -> sketch::Done {
+        let mut after = None;
+        let some = std::iter::from_fn(|| {
+            let leaves = self.map.leaves(&Prefix::ALL, after.as_ref(), GLANCED_AT_ONCE);
+            after = Some(leaves.last()?.key);
+            Some(leaves)
+        });
+        self.task.run(some.flatten().map(|leaf| leaf.value.0))
+    }
+}
+
+impl PartialEq for Glance {
+    fn eq(&self, other: &Self) -> bool {
+        self.task == other.task && self.map.root() == other.map.root()
+    }
 }
 
 /// What becomes of a message posted at the HTTP door.
@@ -286,3 +317,6 @@ pub struct Accepted {
     /// Who handed it to us; `None` for our own and for the HTTP door.
     pub from: Option<NodeId>,
 }
+
+/// Places read at once: more would hold memory, fewer would find their way too often.
+const GLANCED_AT_ONCE: usize = 4_096;

@@ -13,6 +13,7 @@ mod declined;
 mod doors;
 mod engine;
 mod event;
+mod exchanges;
 mod filling;
 mod forest;
 mod intake;
@@ -39,11 +40,12 @@ pub use config::{Checkpoints, Config, Unsigned};
 pub use engine::Engine;
 pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,
-    Input, Keep, Kept, Label, LinkId, Snapshot, TicketId,
+    Glance, Input, Keep, Kept, Label, LinkId, Snapshot, TicketId,
 };
 pub use maps::Maps;
 pub use merkle::{Leaf, Map, Source, Stub};
 pub use sets::place_of_entry;
+pub use sketch;
 pub use status::{Counters, PeerState, PeerStatus, Proven, Status};
 pub use time::{Now, Time};
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use wire::{Carried, Claim, Class, Frame, Push, RecordId, limits};
+use wire::{Carried, Claim, Class, Frame, Push, RecordId, SketchStep, limits};
 
 use crate::{Batch, Effect, LinkId};
 
@@ -123,6 +123,13 @@ fn class_of(frame: &Frame) -> Class {
         // Records travel by `push`; here it is announcements and what shapes trees.
         Frame::Push(_) => Class::Control,
         Frame::Piece(_) | Frame::Records(_) => Class::Bulk,
+        Frame::Sketch(sketch) => match sketch.step {
+            SketchStep::Symbols { .. } => Class::Bulk,
+            SketchStep::Begin { .. }
+            | SketchStep::More(_)
+            | SketchStep::Want(_)
+            | SketchStep::Refused => Class::Control,
+        },
         Frame::Agreed(_)
         | Frame::Compare(_)
         | Frame::Council(_)

@@ -64,10 +64,18 @@ pub struct Counters {
     pub grafted: u64,
     /// Records sent because somebody asked.
     pub repaired: u64,
-    /// Walks begun.
+    /// Comparisons begun, by a walk or by sketches.
     pub compared: u64,
     /// Links ended because the peer never said what it holds.
     pub given_up: u64,
+    /// Exchanges of sketches begun by us.
+    pub sketched: u64,
+    /// Those that told what differs.
+    pub sketches_found: u64,
+    /// Those that did not; what was large was walked instead.
+    pub sketches_failed: u64,
+    /// Exchanges that peers began with us.
+    pub sketches_answered: u64,
     /// Nodes discovered.
     pub discovered: u64,
     /// Design-A health checks made.

@@ -1,11 +1,13 @@
 //! The side that is asked: it makes symbols, and gives what the other side then names.
 
+use std::collections::BTreeSet;
+
 use crate::exchange::{AHEAD, SYMBOLS_PER_ANSWER, WANTED_PER_QUESTION};
 use crate::{Act, Answer, Decoder, Done, Estimate, Key, Question, Symbol, Task};
 
 /// One exchange as its answerer sees it. Bound: the symbols and ids that the estimate of both sides
-/// allows, [`crate::SYMBOLS_MAX`] at most, and one look at the set for each doubling of them; how often a
-/// peer may begin one is up to its owner.
+/// allows, [`crate::SYMBOLS_MAX`] at most, and one look at the set for each doubling of them and one for
+/// all that is named; how often a peer may begin one is up to its owner.
 #[derive(Clone, Debug)]
 pub struct Answerer {
     key: Key,
@@ -16,8 +18,11 @@ pub struct Answerer {
     symbols: Vec<Symbol>,
     told: usize,
     wished: usize,
-    /// Ids that may still be named.
-    names: usize,
+    /// What was named so far; looked up at once, when all is.
+    wanted: BTreeSet<u64>,
+    /// Ids that were named so far, some of them twice.
+    named: usize,
+    is_over: bool,
 }
 
 impl Answerer {
@@ -25,9 +30,18 @@ impl Answerer {
     pub fn begin(asked: u64, theirs: Box<Estimate>, nonce: u64) -> (Self, Act) {
         let key = Key { asker: asked, answerer: nonce };
         let work = Task::Open { asked: Key { asker: asked, answerer: 0 }, key, range: 0..AHEAD };
-        let symbols = Vec::new();
-        let (differing, budget, told, wished, names) = (0, 0, 0, 0, 0);
-        let answerer = Self { key, theirs, differing, budget, symbols, told, wished, names };
+        let answerer = Self {
+            key,
+            theirs,
+            differing: 0,
+            budget: 0,
+            symbols: Vec::new(),
+            told: 0,
+            wished: 0,
+            wanted: BTreeSet::new(),
+            named: 0,
+            is_over: false,
+        };
         (answerer, Act::Work(work))
     }
 
@@ -36,8 +50,10 @@ impl Answerer {
         match done {
             Done::Opened(ours, symbols) => {
                 self.differing = ours.differing(&self.theirs);
+                if Decoder::is_hopeless(self.differing) {
+                    return self.end(Act::GiveUp);
+                }
                 self.budget = Decoder::new(self.differing).budget();
-                self.names = self.budget;
                 self.wished = Decoder::first(self.differing);
                 self.symbols = symbols;
                 self.tell()
@@ -53,27 +69,42 @@ impl Answerer {
 
     /// Takes what the asker says next.
     pub fn hear(&mut self, question: Question) -> Vec<Act> {
+        if self.is_over {
+            return Vec::new();
+        }
+        // One wish at a time.
+        let is_idle = 0 < self.told && self.told == self.wished;
         match question {
-            Question::Begin { .. } => vec![Act::GiveUp],
-            Question::More(until) => {
-                // One wish at a time, and never back.
-                let is_idle = 0 < self.told && self.told == self.wished;
-                if !is_idle || until <= self.told || self.budget < until {
-                    return vec![Act::GiveUp];
-                }
+            Question::More(until) if is_idle && self.is_wish(until) => {
                 self.wished = until;
                 self.tell()
             }
-            Question::Want(ids) => {
-                let Some(names) = self.names.checked_sub(ids.len()) else {
-                    return vec![Act::GiveUp];
-                };
-                // Each wish is a look at the set: only the last one may be a short one.
+            Question::Want(ids) if is_idle && self.named + ids.len() <= self.budget => {
+                self.named += ids.len();
                 let is_last = ids.len() < WANTED_PER_QUESTION;
-                self.names = if is_last { 0 } else { names };
-                vec![Act::Work(Task::Find(self.key, ids.into_iter().collect()))]
+                self.wanted.extend(ids);
+                if !is_last {
+                    return Vec::new();
+                }
+                let wanted = std::mem::take(&mut self.wanted);
+                self.end(if wanted.is_empty() {
+                    Act::Close
+                } else {
+                    Act::Work(Task::Find(self.key, wanted))
+                })
             }
+            Question::Begin { .. } | Question::More(_) | Question::Want(_) => self.end(Act::Accuse),
         }
+    }
+
+    /// Never back, and never beyond the budget.
+    fn is_wish(&self, until: usize) -> bool {
+        self.told < until && until <= self.budget && self.named == 0
+    }
+
+    fn end(&mut self, act: Act) -> Vec<Act> {
+        self.is_over = true;
+        vec![act]
     }
 
     /// Says what is wished, as soon as it is made.

@@ -55,7 +55,7 @@ impl Asker {
             None => {
                 let first = Decoder::first(answer.differing);
                 if answer.until == 0 || first < answer.until {
-                    return self.give_up();
+                    return self.end(Act::Accuse);
                 }
                 self.key.answerer = answer.nonce;
                 self.until = answer.until;
@@ -65,11 +65,16 @@ impl Asker {
             }
         };
         let known = decoder.len() + self.theirs.len();
-        let is_next = answer.from == known && answer.until == self.until;
-        let fits = !answer.symbols.is_empty() && known + answer.symbols.len() <= self.until;
-        let same = (answer.nonce, answer.differing) == (self.key.answerer, differing);
-        if !(is_next && fits && same) {
-            return self.give_up();
+        let more = answer.symbols.len();
+        let same = (answer.nonce, answer.differing, answer.until)
+            == (self.key.answerer, differing, self.until);
+        let fits = 0 < more && answer.from.saturating_add(more) <= self.until;
+        if !(same && fits) {
+            return self.end(Act::Accuse);
+        }
+        if answer.from != known {
+            // A frame was lost on the way.
+            return self.end(Act::GiveUp);
         }
         self.theirs.extend(answer.symbols);
         acts.extend(self.decode());
@@ -87,7 +92,7 @@ impl Asker {
         let theirs = std::mem::take(&mut self.theirs);
         match decoder.add(&self.mine[from..self.until], &theirs) {
             Progress::Done(difference) => self.close(difference),
-            Progress::GivenUp => self.give_up(),
+            Progress::GivenUp => self.end(Act::GiveUp),
             Progress::More(until) => {
                 self.until = until;
                 let mut acts = vec![Act::Ask(Question::More(until))];
@@ -105,18 +110,24 @@ impl Asker {
     fn close(&mut self, difference: Difference) -> Vec<Act> {
         self.is_over = true;
         let Difference { mine, theirs } = difference;
-        let wanted = theirs.chunks(WANTED_PER_QUESTION);
-        let mut acts: Vec<Act> = wanted.map(|ids| Act::Ask(Question::Want(ids.to_vec()))).collect();
-        if mine.is_empty() {
-            acts.push(Act::Close);
-        } else {
-            acts.push(Act::Work(Task::Find(self.key, mine.into_iter().collect())));
+        let mut wants: Vec<Vec<u64>> =
+            theirs.chunks(WANTED_PER_QUESTION).map(<[u64]>::to_vec).collect();
+        if wants.last().is_none_or(|last| last.len() == WANTED_PER_QUESTION) {
+            // A short one says that it is the last.
+            wants.push(Vec::new());
         }
+        let mut acts: Vec<Act> =
+            wants.into_iter().map(|ids| Act::Ask(Question::Want(ids))).collect();
+        acts.push(if mine.is_empty() {
+            Act::Close
+        } else {
+            Act::Work(Task::Find(self.key, mine.into_iter().collect()))
+        });
         acts
     }
 
-    fn give_up(&mut self) -> Vec<Act> {
+    fn end(&mut self, act: Act) -> Vec<Act> {
         self.is_over = true;
-        vec![Act::GiveUp]
+        vec![act]
     }
 }

@@ -50,6 +50,11 @@ impl Decoder {
         differing.saturating_add(differing / 2 + FIRST_MIN).min(budget(differing))
     }
 
+    /// Says whether so many that seem to differ are more than sketches are for.
+    pub fn is_hopeless(differing: usize) -> bool {
+        SYMBOLS_MAX < differing.saturating_add(differing / 2 + FIRST_MIN)
+    }
+
     /// Returns how many symbols are looked at, at most.
     pub fn budget(&self) -> usize {
         self.budget

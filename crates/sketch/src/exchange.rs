@@ -14,7 +14,8 @@ pub enum Question {
     },
     /// Send me symbols up to here.
     More(usize),
-    /// Send me what these name, at most [`WANTED_PER_QUESTION`] at once.
+    /// Send me what these name: [`WANTED_PER_QUESTION`] at once, fewer or none with the last ones. It
+    /// is the end of what the asker says.
     Want(Vec<u64>),
 }
 
@@ -46,8 +47,10 @@ pub enum Act {
     Send(Vec<Item>),
     /// It is told what this side can tell: compare roots once records have come.
     Close,
-    /// The budget is spent, or the peer makes no sense: forget this exchange and walk.
+    /// The budget is spent, or something was lost: forget this exchange and walk.
     GiveUp,
+    /// The peer says what no honest one would, whatever was lost on the way: forget this exchange.
+    Accuse,
 }
 
 /// Symbols in one frame: 6.5 KiB.

@@ -1,11 +1,14 @@
 //! Frames between two linked nodes: what they can say to each other.
 
 mod schema;
+mod sketch;
 
 use std::hash::Hasher as _;
 
 use bytes::Bytes;
 use siphasher::sip::SipHasher13;
+
+pub use sketch::{Sketch, SketchStep};
 
 use crate::{CarriedHead, Digest, NetworkId, NodeId, Piece, Pull, RecordId, Signed};
 
@@ -40,6 +43,8 @@ pub enum Frame {
     Push(Push),
     /// Records that were asked for.
     Records(Records),
+    /// A step of comparing sets by sketches of them.
+    Sketch(Sketch),
     /// How my sets look as a whole.
     Summary(Summary),
 }
@@ -372,6 +377,7 @@ impl Frame {
             Self::Pull(_) => "pull",
             Self::Push(_) => "push",
             Self::Records(_) => "records",
+            Self::Sketch(_) => "sketch",
             Self::Summary(_) => "summary",
         }
     }

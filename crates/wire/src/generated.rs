@@ -102,7 +102,7 @@ pub struct Profile {
 pub struct Frame {
     #[prost(
         oneof = "frame::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20, 21"
     )]
     pub kind: ::core::option::Option<frame::Kind>,
 }
@@ -140,6 +140,8 @@ pub mod frame {
         Pull(super::Pull),
         #[prost(message, tag = "20")]
         Council(super::Council),
+        #[prost(message, tag = "21")]
+        Sketch(super::Sketch),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -394,6 +396,65 @@ pub struct Council {
     /// canonical, as they were signed
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub notes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// A step of finding what two sets differ by from sketches of them: see docs/protocol.md, SKETCH.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sketch {
+    /// drawn by the asker, the same in all steps of one exchange
+    #[prost(fixed64, tag = "1")]
+    pub exchange: u64,
+    #[prost(oneof = "sketch::Step", tags = "2, 3, 4, 5, 6")]
+    pub step: ::core::option::Option<sketch::Step>,
+}
+/// Nested message and enum types in `Sketch`.
+pub mod sketch {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Step {
+        #[prost(message, tag = "2")]
+        Begin(super::SketchBegin),
+        /// symbols are wished up to here
+        #[prost(uint32, tag = "3")]
+        More(u32),
+        #[prost(message, tag = "4")]
+        Want(super::SketchWant),
+        #[prost(message, tag = "5")]
+        Symbols(super::SketchSymbols),
+        /// no exchange now, or no longer: walk
+        #[prost(bool, tag = "6")]
+        Refused(bool),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SketchBegin {
+    #[prost(enumeration = "Set", tag = "1")]
+    pub set: i32,
+    /// as in Compare
+    #[prost(uint64, tag = "2")]
+    pub cutoff_ms: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub estimate: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SketchWant {
+    #[prost(fixed64, repeated, tag = "1")]
+    pub ids: ::prost::alloc::vec::Vec<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SketchSymbols {
+    /// drawn by the answerer, the same in all steps of one exchange
+    #[prost(fixed64, tag = "1")]
+    pub nonce: u64,
+    /// how many ids seem to differ
+    #[prost(uint32, tag = "2")]
+    pub differing: u32,
+    #[prost(uint32, tag = "3")]
+    pub from: u32,
+    /// symbols follow by themselves up to here
+    #[prost(uint32, tag = "4")]
+    pub until: u32,
+    /// 13 bytes each
+    #[prost(bytes = "bytes", tag = "5")]
+    pub symbols: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Peers {

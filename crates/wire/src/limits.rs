@@ -28,6 +28,10 @@ pub const RANGES_MAX: usize = 256;
 pub const RANGE_PARTS_MAX: usize = 256;
 /// Notes on checkpoints in one frame.
 pub const NOTES_MAX: usize = 256;
+/// Symbols, or counters, in one step of an exchange of sketches.
+pub const SKETCH_BYTES_MAX: usize = 8 * 1024;
+/// Ids named in one step of it.
+pub const SKETCH_IDS_MAX: usize = 1_024;
 /// Keys asked for at once.
 pub const KEYS_MAX: usize = 1_024;
 /// Profiles handed over in one peer exchange (requirement 7).

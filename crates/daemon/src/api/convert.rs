@@ -98,6 +98,10 @@ fn counters(counters: Counters) -> types::Counters {
         repaired: counters.repaired,
         compared: counters.compared,
         given_up: counters.given_up,
+        sketched: counters.sketched,
+        sketches_found: counters.sketches_found,
+        sketches_failed: counters.sketches_failed,
+        sketches_answered: counters.sketches_answered,
         discovered: counters.discovered,
         door_checks: counters.door_checks,
     }

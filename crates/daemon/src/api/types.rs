@@ -142,6 +142,14 @@ pub struct Counters {
     pub compared: u64,
     /// Links ended because the peer never said what it holds.
     pub given_up: u64,
+    /// Of these, by sketches.
+    pub sketched: u64,
+    /// Of these, those that told what differs.
+    pub sketches_found: u64,
+    /// Of these, those that were walked instead.
+    pub sketches_failed: u64,
+    /// Comparisons by sketches that peers began.
+    pub sketches_answered: u64,
     /// Nodes discovered.
     pub discovered: u64,
     /// Design-A health checks made.

@@ -86,6 +86,18 @@ impl Out<'_> {
         self.counter("records_repaired", "Records sent because asked for", counters.repaired)?;
         self.counter("comparisons", "Comparisons begun", counters.compared)?;
         self.counter("peers_given_up", "Links to peers that never compared", counters.given_up)?;
+        self.family(
+            "sketches",
+            "Comparisons by sketches",
+            "step",
+            MetricType::Counter,
+            &[
+                ("begun", counters.sketched),
+                ("found", counters.sketches_found),
+                ("failed", counters.sketches_failed),
+                ("answered", counters.sketches_answered),
+            ],
+        )?;
         self.counter("peers_discovered", "Nodes discovered", counters.discovered)?;
         self.counter("door_checks", "Checks of design-A nodes", counters.door_checks)
     }

@@ -203,6 +203,7 @@ pub(super) const KEYS: &[Key] = &[
     key("gossip.rotate_s", Kind::Number(1, 86_400), "120", "how often one link is given to another node, s"),
     key("gossip.settle_max_ms", Kind::Number(1, HOUR_MS), "1000", "longest delay of a new root's announcement while changes go on, ms"),
     key("gossip.settle_ms", Kind::Number(1, HOUR_MS), "250", "quiet time after a change before the new root is announced, ms"),
+    key("gossip.sketch_min", Kind::Number(1, 1_000_000_000), "20000", "records from which on sets are compared by sketches before they are walked"),
     key("gossip.ttl", Kind::Number(1, limits::HOPS_MAX as u64), "64", "hops a new record may travel on links; design-A nodes get at most 10"),
     key("gossip.warm_s", Kind::Number(1, 86_400), "600", "how long others know a tree, s"),
     key("http.dial_from", Kind::Ip, "", "address of this machine that connections to others come from; empty: the system chooses"),

@@ -3,9 +3,11 @@
 //! Both look at the same moment, a little ago: what was created later is on its way to everybody and
 //! is left alone (WALK-2). Who finds a difference begins a walk (`compare`).
 
-use wire::{Compare, Frame, Reason, Set, Summary};
+use wire::{Compare, Frame, Reason, Set, SetSummary, Summary};
 
 use super::Engine;
+use super::sketching::Way;
+use crate::exchanges::About;
 use crate::intake::{Source, Spread};
 use crate::links::Look;
 use crate::{Effect, Event, LinkId, Now, Time, reconcile};
@@ -64,6 +66,9 @@ impl Engine {
         link.agreed = Some(look);
         link.ask.reset();
         link.walk.reset();
+        for set in [Set::Messages, Set::State] {
+            self.exchanges.settled(id, set, cutoff_ms);
+        }
     }
 
     /// Notes what a peer's summary means beside ours. Says whether they agree.
@@ -82,27 +87,37 @@ impl Engine {
             }
             self.stir(now);
         }
+        for (set, ..) in beside(ours, theirs).filter(|(_, ours, theirs)| ours == theirs) {
+            self.exchanges.settled(id, set, theirs.cutoff_ms);
+        }
         agrees
     }
 
-    /// Begins a walk, if the last ones with this peer brought something or are long ago.
+    /// Begins a comparison, if the last ones with this peer brought something or are long ago.
     fn begin_walk(&mut self, id: LinkId, ours: &Summary, theirs: &Summary, now: Now) -> bool {
         // Nobody else brings us anything: nothing is on its way, and all of it counts.
         let alone = self.links.greeted_len() == 1;
         let cutoff_ms = if alone { None } else { ours.cutoff_ms };
-        let Some(link) = self.links.get_mut(id).filter(|link| link.walk.is_due(now.time())) else {
+        if !self.links.get(id).is_some_and(|link| link.walk.is_due(now.time())) {
             return false;
-        };
-        link.walk.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
-        self.counters.compared += 1;
-        // Messages first: they do not wait as well as the state does.
-        let sets = [
-            (Set::Messages, ours.messages != theirs.messages),
-            (Set::State, ours.state != theirs.state),
-        ];
-        for (set, _) in sets.into_iter().filter(|(_, differs)| *differs) {
-            let ranges = vec![reconcile::whole(&self.sets.as_of(set, cutoff_ms))];
-            self.outbox.send(id, &Frame::Compare(Compare { set, ranges, cutoff_ms }));
+        }
+        let mut has_begun = false;
+        for (set, ours, theirs) in beside(ours, theirs).filter(|(_, ours, theirs)| ours != theirs) {
+            match self.way_to_compare(id, set, (ours, theirs), now) {
+                Way::Sketch => self.begin_sketch(id, About { set, cutoff_ms }, now),
+                Way::Wait => continue,
+                Way::Walk => {
+                    let ranges = vec![reconcile::whole(&self.sets.as_of(set, cutoff_ms))];
+                    self.outbox.send(id, &Frame::Compare(Compare { set, ranges, cutoff_ms }));
+                }
+            }
+            has_begun = true;
+        }
+        if !has_begun {
+            self.let_wait(id);
+        } else if let Some(link) = self.links.get_mut(id) {
+            link.walk.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
+            self.counters.compared += 1;
         }
         true
     }
@@ -203,6 +218,7 @@ impl Engine {
             if let Some(fetching) = self.fetching.as_mut().filter(|it| it.link == *id) {
                 fetching.heard = now.time();
             }
+            self.exchanges.heard(*id, now);
         }
     }
 
@@ -256,4 +272,13 @@ impl Engine {
         self.outbox.now(Effect::Report(event));
         self.tell_doors_root(&ours, now);
     }
+}
+
+/// Both sets of two summaries, messages first: they do not wait as well as the state does.
+fn beside<'a>(
+    ours: &'a Summary,
+    theirs: &'a Summary,
+) -> impl Iterator<Item = (Set, &'a SetSummary, &'a SetSummary)> {
+    let messages = (Set::Messages, &ours.messages, &theirs.messages);
+    [messages, (Set::State, &ours.state, &theirs.state)].into_iter()
 }

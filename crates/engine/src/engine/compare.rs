@@ -233,7 +233,7 @@ const KEYS_PER_FETCH: usize = 256;
 const RANGES_QUEUED_MAX: usize = 1_024;
 /// Records sent in one piece of a range, and their bytes.
 const RANGE_RECORDS_MAX: usize = 512;
-const RANGE_BYTES_MAX: usize = 512 * 1024;
+pub(super) const RANGE_BYTES_MAX: usize = 512 * 1024;
 /// Wishes that wait for the store; a peer that is not answered asks again later.
 const SERVING_MAX: usize = 64;
 const SERVING_PER_LINK_MAX: usize = 8;

@@ -220,6 +220,7 @@ impl Engine {
         if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
             self.fetching = None;
         }
+        self.sketch_gone(id);
         if !stood {
             if self.links.of(&link.peer).is_none() {
                 self.membership.mute(link.peer, link.dialled.as_ref(), why, now);

@@ -29,6 +29,7 @@ impl Engine {
             (self.tell_deadline(), "a comparison"),
             (self.chamber.as_ref().map(|it| it.at()), "the council"),
             (fetching, "a bulk transfer"),
+            (self.sketch_deadline(), "a sketch"),
             (Some(self.clocks.rotate_at), "rotation"),
             (Some(self.clocks.lost_at), "a lost node"),
             (Some(self.clocks.sweep_at), "a sweep"),
@@ -49,6 +50,7 @@ impl Engine {
         self.check_doors(now);
         self.mend(now);
         self.give_up_fetching(now);
+        self.turn_exchanges(now);
         self.tell(now);
         self.hold_council(now);
         let due = |at: Time| at <= now.time();

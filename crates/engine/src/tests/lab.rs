@@ -61,6 +61,17 @@ pub(super) fn crowded(numbers: std::ops::Range<u32>, heard_ms: u64, reached: boo
     numbers.map(row).collect()
 }
 
+/// A store with these entries, whose bytes nobody needs.
+pub(super) fn holding(numbers: std::ops::Range<u64>) -> Snapshot {
+    let item = |number: u64| {
+        let key = wire::Digest::of("key", &[&number.to_be_bytes()]);
+        let id = wire::Digest::of("id", &[&number.to_be_bytes()]);
+        let created = Hlc::from_ms(START_MS - 60_000);
+        crate::Kept { set: wire::Set::State, key, id, created, expires_ms: 0 }
+    };
+    Snapshot { items: numbers.map(item).collect(), ..Snapshot::default() }
+}
+
 /// A key somebody else holds.
 pub(super) fn puppet(number: u8) -> Identity {
     Identity::from_seed([number; 32])
@@ -109,6 +120,9 @@ impl Lab {
                     }
                     Effect::Work(ticket, work) => {
                         queue.push(Input::Worked(*ticket, work.run()));
+                    }
+                    Effect::Glance(ticket, glance) => {
+                        queue.push(Input::Glanced(*ticket, glance.run()));
                     }
                     Effect::Persist(batch) => self.keep(batch),
                     Effect::Send(link, _, bytes) if self.answers => {

@@ -96,6 +96,7 @@ fn silent(frame: Frame) -> Option<Frame> {
         | Frame::Piece(_)
         | Frame::Push(_)
         | Frame::Records(_)
+        | Frame::Sketch(_)
         | Frame::Summary(_) => None,
     }
 }

@@ -77,6 +77,10 @@ impl Shard {
                 let worked = Input::Worked(ticket, ground.vault.work(&work));
                 self.emit_self(ground, at, done_us, What::Input(Box::new(worked)));
             }
+            Net::Glance(ticket, glance) => {
+                let glanced = Input::Glanced(ticket, glance.run());
+                self.emit_self(ground, at, at_us + GLANCE_US, What::Input(Box::new(glanced)));
+            }
             Net::Verify(_, batch) => {
                 let cost_us = ground.traits.machines().verify_us * batch.len() as u64;
                 let host = &mut self.hosts[at];
@@ -125,3 +129,5 @@ impl Shard {
 
 /// What one check of a BLS signature takes.
 const WORK_US: u64 = 1_200;
+/// A worker looks at a whole set; the sets of worlds are small.
+const GLANCE_US: u64 = 10_000;

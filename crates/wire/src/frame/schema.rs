@@ -5,8 +5,8 @@ use prost::Message as _;
 
 use super::{
     Carried, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted, Ping,
-    Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId, Subtree, Summary, TreeId,
-    View, Wanted,
+    Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId, Sketch, Subtree, Summary,
+    TreeId, View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -41,6 +41,7 @@ impl Frame {
             Kind::Pull(it) => Self::Pull(Pull::from_schema(&it)?),
             Kind::Push(it) => Self::Push(Push::from_schema(it)?),
             Kind::Records(it) => Self::Records(Records::from_schema(it)?),
+            Kind::Sketch(it) => Self::Sketch(Sketch::from_schema(it)?),
             Kind::Summary(it) => Self::Summary(Summary::from_schema(Some(&it))?),
         })
     }
@@ -76,6 +77,7 @@ impl Frame {
             Self::Pull(it) => Kind::Pull(it.to_schema()),
             Self::Push(it) => Kind::Push(it.to_schema()),
             Self::Records(it) => Kind::Records(it.to_schema()),
+            Self::Sketch(it) => Kind::Sketch(it.to_schema()),
             Self::Summary(it) => Kind::Summary(it.to_schema()),
         }
     }
@@ -245,14 +247,14 @@ impl Summary {
 }
 
 impl Set {
-    fn to_schema(self) -> i32 {
+    pub(super) fn to_schema(self) -> i32 {
         match self {
             Self::State => generated::Set::State.into(),
             Self::Messages => generated::Set::Messages.into(),
         }
     }
 
-    fn from_schema(schema: i32) -> Result<Self, WireError> {
+    pub(super) fn from_schema(schema: i32) -> Result<Self, WireError> {
         match generated::Set::try_from(schema) {
             Ok(generated::Set::State) => Ok(Self::State),
             Ok(generated::Set::Messages) => Ok(Self::Messages),
@@ -423,7 +425,7 @@ impl Goodbye {
     }
 }
 
-fn moment(cutoff_ms: u64) -> Option<u64> {
+pub(super) fn moment(cutoff_ms: u64) -> Option<u64> {
     (0 < cutoff_ms).then_some(cutoff_ms)
 }
 

@@ -8,7 +8,8 @@ use crate::{
     Bridged, Carried, CarriedHead, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye,
     Have, Head, Hello, Hlc, Item, Message, MessageKind, NodeId, Offer, Peers, PeersWanted, Piece,
     PieceSet, Ping, Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, Set,
-    SetSummary, ShortId, Signed, Subtree, Summary, TreeId, View, Wanted, limits,
+    SetSummary, ShortId, Signed, Sketch, SketchStep, Subtree, Summary, TreeId, View, Wanted,
+    limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -89,8 +90,31 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         pull(),
         piece(),
         records(),
+        sketch(),
         summary().prop_map(Frame::Summary),
     ]
+}
+
+fn sketch() -> impl Strategy<Value = Frame> {
+    let begin = (set(), moment(), bytes(300))
+        .prop_map(|(set, cutoff_ms, estimate)| SketchStep::Begin { set, cutoff_ms, estimate });
+    let symbols = (any::<[u32; 3]>(), any::<u64>(), bytes(300)).prop_map(
+        |([differing, from, until], nonce, symbols)| SketchStep::Symbols {
+            nonce,
+            differing,
+            from,
+            until,
+            symbols,
+        },
+    );
+    let step = prop_oneof![
+        begin,
+        any::<u32>().prop_map(SketchStep::More),
+        vec(any::<u64>(), 0..9).prop_map(SketchStep::Want),
+        symbols,
+        Just(SketchStep::Refused),
+    ];
+    (any::<u64>(), step).prop_map(|(exchange, step)| Frame::Sketch(Sketch { exchange, step }))
 }
 
 pub(super) fn signed() -> impl Strategy<Value = Signed> {

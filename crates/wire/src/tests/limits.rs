@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::{
     Address, Carried, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hlc, Identity, Item,
-    Message, Profile, Proof, Range, Reason, Record, Records, Set, Signed, Subtree, View, Wanted,
-    WireError, limits,
+    Message, Profile, Proof, Range, Reason, Record, Records, Set, Signed, Sketch, SketchStep,
+    Subtree, View, Wanted, WireError, limits,
 };
 
 /// What is too large, how large, and what is allowed; `None` if it passes.
@@ -153,6 +153,20 @@ fn a_comparison_has_so_many_ranges_and_parts() {
     check("parts of a range", limits::RANGE_PARTS_MAX, |size| {
         compare(vec![range(View::Subtrees(vec![subtree; size]))])
     });
+}
+
+#[test]
+fn a_sketch_has_so_many_symbols_and_ids() {
+    let sketch = |step| frame(&Frame::Sketch(Sketch { exchange: 1, step }));
+    check("estimate bytes", limits::SKETCH_BYTES_MAX, |size| {
+        let estimate = Bytes::from(vec![0; size]);
+        sketch(SketchStep::Begin { set: Set::State, cutoff_ms: None, estimate })
+    });
+    check("symbol bytes", limits::SKETCH_BYTES_MAX, |size| {
+        let symbols = Bytes::from(vec![0; size]);
+        sketch(SketchStep::Symbols { nonce: 1, differing: 1, from: 0, until: 1, symbols })
+    });
+    check("ids", limits::SKETCH_IDS_MAX, |size| sketch(SketchStep::Want(vec![7; size])));
 }
 
 #[test]

@@ -57,7 +57,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("engine", &["bytes", "checkpoint", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
+    (
+        "engine",
+        &["bytes", "checkpoint", "merkle", "rand_chacha", "sketch", "thiserror", "tracing", "wire"],
+    ),
     ("lanes", &["wire"]),
     ("merkle", &["wire"]),
     ("node", &["bytes", "engine", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
