@@ -139,6 +139,7 @@ fn roles(liars: &[(usize, LiarKind)]) -> Vec<(u32, Role)> {
         LiarKind::BadSignature
         | LiarKind::Flood
         | LiarKind::GraftPruneWantSpam
+        | LiarKind::LyingReconciler
         | LiarKind::Replay
         | LiarKind::ShufflePoison => None,
     };

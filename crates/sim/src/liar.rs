@@ -5,6 +5,7 @@
 
 mod band;
 mod mischief;
+mod reconciler;
 mod twist;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

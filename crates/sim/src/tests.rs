@@ -4,6 +4,7 @@
 mod checkpoints;
 mod disk;
 mod network;
+mod sketches;
 mod stories;
 mod threads;
 mod walks;

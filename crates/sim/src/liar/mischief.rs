@@ -28,6 +28,7 @@ impl Liar {
             LiarKind::BadSignature
             | LiarKind::Eclipse
             | LiarKind::LyingHave
+            | LiarKind::LyingReconciler
             | LiarKind::Mute
             | LiarKind::ShufflePoison
             | LiarKind::SybilJoin
@@ -43,6 +44,7 @@ impl Liar {
             LiarKind::BadSignature
             | LiarKind::Eclipse
             | LiarKind::LyingHave
+            | LiarKind::LyingReconciler
             | LiarKind::Mute
             | LiarKind::ShufflePoison
             | LiarKind::SybilJoin

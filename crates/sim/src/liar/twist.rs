@@ -5,6 +5,7 @@ use engine::LinkId;
 use wire::{Frame, Have, Peers, Push, Records, ShortId, Signed, limits};
 
 use super::Liar;
+use super::reconciler::falsified;
 use crate::chance::Chance;
 use crate::scenario::LiarKind;
 
@@ -25,6 +26,7 @@ impl Liar {
             }
             (LiarKind::LyingHave, Frame::Push(push)) => self.announce_only(link, push),
             (LiarKind::LyingHave, Frame::Piece(_) | Frame::Records(_)) => None,
+            (LiarKind::LyingReconciler, frame) => falsified(&mut self.chance, frame),
             (LiarKind::WithholdingParent, Frame::Piece(_)) => None,
             (LiarKind::WithholdingParent, Frame::Push(push)) => self.withhold(push),
             (LiarKind::BadSignature, frame) => Some(forged(frame)),

@@ -295,6 +295,8 @@ pub(crate) enum LiarKind {
     GraftPruneWantSpam,
     /// They announce what they never send.
     LyingHave,
+    /// They lie about what their sets hold, and never send what is asked for.
+    LyingReconciler,
     /// They receive, and never forward, announce or answer.
     Mute,
     /// They send again what they received long ago.
@@ -374,6 +376,7 @@ impl LiarKind {
             | Self::Flood
             | Self::GraftPruneWantSpam
             | Self::LyingHave
+            | Self::LyingReconciler
             | Self::Mute
             | Self::Replay
             | Self::ShufflePoison

@@ -68,6 +68,7 @@ fn liars_keep_nothing_from_the_honest() {
     let names = [
         "mute-33",
         "lying-33",
+        "lying-reconcilers",
         "withholding-20",
         "eclipse-50",
         "spam-10",
