@@ -86,6 +86,8 @@ pub struct Engine {
     /// first makes room.
     outcasts: BTreeMap<NodeId, Time>,
     serving: BTreeMap<TicketId, Serving>,
+    /// What peers want beyond that, in the order of its arrival.
+    wishes: VecDeque<(LinkId, Fetch)>,
     tickets: u64,
     /// Answered when the number of our profile is on disk; until then nobody is told who we are.
     pen_ticket: Option<TicketId>,
@@ -198,6 +200,7 @@ impl Engine {
             fetching: None,
             outcasts: BTreeMap::new(),
             serving: BTreeMap::new(),
+            wishes: VecDeque::new(),
             tickets: 0,
             pen_ticket: None,
             changed: None,

@@ -117,13 +117,39 @@ impl Engine {
         }
     }
 
-    /// Looks up what a peer wants; the store has the bytes.
+    /// Hears what a peer wants. What comes at once is looked up one after the other: a walk asks for a few
+    /// keys with each of its steps.
     pub(super) fn fetch(&mut self, id: LinkId, fetch: Fetch) {
-        let of_link = self.serving.values().filter(|serving| serving.link == id).count();
-        if SERVING_PER_LINK_MAX <= of_link || SERVING_MAX <= self.serving.len() {
-            self.counters.dropped += 1;
-            return;
+        if self.may_serve(id) {
+            return self.serve(id, fetch);
         }
+        let of_link = self.wishes.iter().filter(|(link, _)| *link == id).map(|(_, it)| size(it));
+        let fits = of_link.sum::<usize>() + size(&fetch) <= WISHES_PER_LINK_MAX;
+        let all: usize = self.wishes.iter().map(|(_, it)| size(it)).sum();
+        if fits && all + size(&fetch) <= WISHES_MAX {
+            self.wishes.push_back((id, fetch));
+        } else {
+            self.counters.dropped += 1;
+        }
+    }
+
+    /// Serves who waits, now that the store has answered a wish of this link: its next one, or that of
+    /// another.
+    fn serve_next(&mut self, served: LinkId) {
+        let of_link = self.wishes.iter().position(|(id, _)| *id == served);
+        let next = of_link.or_else(|| self.wishes.iter().position(|(id, _)| self.may_serve(*id)));
+        if let Some((id, fetch)) = next.and_then(|at| self.wishes.remove(at)) {
+            self.serve(id, fetch);
+        }
+    }
+
+    fn may_serve(&self, id: LinkId) -> bool {
+        let of_link = self.serving.values().filter(|serving| serving.link == id).count();
+        of_link < SERVING_PER_LINK_MAX && self.serving.len() < SERVING_MAX
+    }
+
+    /// Looks up what a peer wants; the store has the bytes.
+    fn serve(&mut self, id: LinkId, fetch: Fetch) {
         let map = self.sets.map(fetch.set);
         let (leaves, more) = match &fetch.wanted {
             Wanted::Keys(keys) => {
@@ -149,6 +175,7 @@ impl Engine {
         let Some(Serving { link, fetch, mut last, mut more }) = self.serving.remove(&ticket) else {
             return;
         };
+        self.serve_next(link);
         let set = fetch.set;
         let range = match fetch.wanted {
             Wanted::Keys(_) => None,
@@ -221,6 +248,14 @@ fn is_alert(signed: &Signed) -> bool {
     record.is_ok_and(|it| matches!(it.content, Content::Message(it) if it.class == Class::Alert))
 }
 
+/// What a wish that waits counts as: its keys, 32 bytes each, or one.
+fn size(fetch: &Fetch) -> usize {
+    match &fetch.wanted {
+        Wanted::Keys(keys) => keys.len().max(1),
+        Wanted::Range { .. } => 1,
+    }
+}
+
 fn range_size(range: &Range) -> usize {
     48 + range.view.parts_len() * 80
 }
@@ -234,6 +269,10 @@ const RANGES_QUEUED_MAX: usize = 1_024;
 /// Records sent in one piece of a range, and their bytes.
 const RANGE_RECORDS_MAX: usize = 512;
 pub(super) const RANGE_BYTES_MAX: usize = 512 * 1024;
-/// Wishes that wait for the store; a peer that is not answered asks again later.
+/// Wishes that the store is asked for at once.
 const SERVING_MAX: usize = 64;
 const SERVING_PER_LINK_MAX: usize = 8;
+/// Keys and ranges that wait for their turn, of one link as many as it is ever asked for at once. One more
+/// is dropped; who is not answered asks again later.
+const WISHES_MAX: usize = 16_384;
+const WISHES_PER_LINK_MAX: usize = 4_096;

@@ -220,6 +220,7 @@ impl Engine {
         if self.fetching.as_ref().is_some_and(|fetching| fetching.link == id) {
             self.fetching = None;
         }
+        self.wishes.retain(|(link, _)| *link != id);
         self.sketch_gone(id);
         if !stood {
             if self.links.of(&link.peer).is_none() {

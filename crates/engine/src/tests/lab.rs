@@ -64,7 +64,9 @@ pub(super) fn crowded(numbers: std::ops::Range<u32>, heard_ms: u64, reached: boo
 /// A store with these entries, whose bytes nobody needs.
 pub(super) fn holding(numbers: std::ops::Range<u64>) -> Snapshot {
     let item = |number: u64| {
-        let key = wire::Digest::of("key", &[&number.to_be_bytes()]);
+        let mut key = wire::Digest::of("key", &[&number.to_be_bytes()]);
+        key.0[..8].copy_from_slice(&wire::Digest::of("trellis-collection-v1", &[b"c"]).0[..8]);
+        key.0[8..12].fill(0);
         let id = wire::Digest::of("id", &[&number.to_be_bytes()]);
         let created = Hlc::from_ms(START_MS - 60_000);
         crate::Kept { set: wire::Set::State, key, id, created, expires_ms: 0 }

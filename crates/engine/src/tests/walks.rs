@@ -37,6 +37,20 @@ fn a_newcomer_takes_thousands_piece_by_piece() {
 }
 
 #[test]
+fn what_is_scattered_over_a_large_set_takes_one_walk() {
+    // WALK-3, WALK-4: each step asks for a few keys, and they come in a burst.
+    let mut pair = Pair::sharing(&Config { sketch_min: u64::MAX, ..config() }, 50_000);
+    pair.write(0, 60);
+    pair.write(1, 40);
+    pair.connect();
+    assert!(pair.is_equal());
+    let counted = [pair.counted(|it| it.compared), pair.counted(|it| it.dropped)];
+    assert_eq!(counted, [1, 0]);
+    assert!(8 < pair.sent("fetch").0, "more at once than the store is asked for");
+    assert!(pair.sent("compare").1 < 500_000, "{:?}", pair.sent("compare"));
+}
+
+#[test]
 fn a_small_intake_slows_a_transfer_down_but_loses_nothing() {
     // WALK-4
     let mut pair = Pair::new(&Config { pending_max: 600, ..config() });
