@@ -14,6 +14,7 @@ mod lab;
 mod links;
 mod membership;
 mod mix;
+mod orders;
 mod pair;
 mod pieces;
 mod probes;

@@ -28,6 +28,8 @@ pub(super) struct Pair {
 pub(super) struct Side {
     pub(super) engine: Engine,
     kept: BTreeMap<wire::RecordId, wire::Signed>,
+    /// What its store was told: the record at each place, and when it was created.
+    pub(super) index: BTreeMap<wire::Digest, (wire::Hlc, wire::RecordId)>,
 }
 
 type Twist = Box<dyn FnMut(usize, Frame) -> Vec<Frame>>;
@@ -49,7 +51,7 @@ impl Pair {
         let side = |number: u8, held: Range<u64>| {
             let engine =
                 Engine::new(config.clone(), puppet(number), holding(held), [number; 32], now);
-            Side { engine, kept: BTreeMap::new() }
+            Side { engine, kept: BTreeMap::new(), index: BTreeMap::new() }
         };
         Self {
             sides: [side(1, first), side(2, second)],
@@ -65,6 +67,41 @@ impl Pair {
 
     pub(super) fn write(&mut self, side: usize, count: usize) {
         self.write_named(side, &format!("{side}"), count);
+    }
+
+    /// Wakes two up that hold these records.
+    pub(super) fn waking(config: &Config, records: [Vec<wire::Signed>; 2]) -> Self {
+        let mut pair = Self::new(config);
+        for (at, records) in records.into_iter().enumerate() {
+            let side = &mut pair.sides[at];
+            let mut items = BTreeMap::new();
+            for signed in records {
+                let opened = signed.clone().open().unwrap();
+                let Content::Entry(entry) = &opened.record.content else { panic!("no entry") };
+                let key = crate::place_of_entry(&entry.collection, &signed.author, &entry.name);
+                let (id, created) = (opened.id, opened.record.created);
+                let newer = side.index.get(&key).is_none_or(|it| *it < (created, id));
+                if newer {
+                    side.index.insert(key, (created, id));
+                    let set = wire::Set::State;
+                    items.insert(key, crate::Kept { set, key, id, created, expires_ms: 0 });
+                }
+                side.kept.insert(id, signed);
+            }
+            let items = items.into_values().collect();
+            let number = u8::try_from(at + 1).unwrap();
+            let kept = crate::Snapshot { items, ..crate::Snapshot::default() };
+            side.engine = Engine::new(config.clone(), puppet(number), kept, [number; 32], pair.now);
+        }
+        pair
+    }
+
+    /// Writes one entry, or deletes it.
+    pub(super) fn put(&mut self, side: usize, name: String, value: Option<Bytes>) {
+        let entry = Entry { collection: "c".to_owned(), name, value };
+        self.sides[side].engine.write(vec![(Content::Entry(entry), 0)], self.now);
+        let effects = self.sides[side].engine.drain();
+        self.perform(side, effects);
     }
 
     pub(super) fn write_named(&mut self, side: usize, name: &str, count: usize) {
@@ -151,8 +188,14 @@ impl Pair {
                 Input::Verified(batch.iter().map(|it| (it.0, it.1.verify(&NETWORK))).collect())
             }
             Effect::Persist(batch) => {
-                let kept = batch.keep.into_iter().map(|it| (it.id, it.signed));
-                self.sides[side].kept.extend(kept);
+                let Side { kept, index, .. } = &mut self.sides[side];
+                for gone in batch.drop {
+                    index.remove(&gone.key);
+                }
+                for keep in batch.keep {
+                    index.insert(keep.key, (keep.created, keep.id));
+                    kept.insert(keep.id, keep.signed);
+                }
                 return Vec::new();
             }
             Effect::Load(ticket, ids, bytes_max) => {

@@ -368,15 +368,17 @@ fn of_two_that_ask_each_other_the_smaller_one_does() {
 }
 
 #[test]
-fn records_that_a_peer_lacks_leave_at_the_pace_of_the_uplink() {
+fn records_that_a_peer_lacks_leave_no_faster_than_links_take_them() {
     // SKETCH-5
-    let config = Config { pieces_bytes_per_s: 100_000, ..small() };
-    let mut pair = Pair::sharing(&config, 5_000);
-    pair.write(0, 2_000);
+    let mut pair = Pair::sharing(&small(), 5_000);
+    for number in 0..1_000 {
+        pair.put(0, format!("large {number}"), Some(Bytes::from(vec![b'1'; 3_000])));
+    }
     pair.connect();
     let took_ms = pair.until_equal();
-    // About 200 bytes each.
-    assert!((2_000..8_000).contains(&took_ms), "{took_ms} ms");
+    // 3.1 MB, more than half a megabyte at once but none twice.
+    assert!((1_000..2_500).contains(&took_ms), "{took_ms} ms");
+    assert!(pair.sent("records").1 < 3_300_000, "{:?}", pair.sent("records"));
     assert_eq!((exchanges(&pair), pair.sent("compare").0), ([1, 1, 0, 1], 0));
 }
 
