@@ -20,6 +20,8 @@ struct Pair {
     now: Now,
     /// Of all frames that compare.
     bytes: usize,
+    /// Summaries and answers to them.
+    told: usize,
     /// How many frames in a row, each an answer to the one before, led to the first one that
     /// compares, and to the last records.
     first: Option<usize>,
@@ -54,12 +56,16 @@ fn main() {
         let sketched = |seed| compare(seed, entries, differing, 20_000.min(entries / 2));
         let walked = |seed| compare(seed, entries, differing, u64::MAX);
         let sketches: Vec<Cost> = (1..=seeds).map(sketched).collect();
-        let walks: Vec<Cost> = (1..=seeds).map(walked).collect();
+        let walks: Vec<Cost> =
+            (1..=seeds).filter(|_| differing <= WALKED_MAX).map(walked).collect();
         println!("| {differing} | {} | {} |", row(&sketches), row(&walks));
     }
 }
 
 fn row(costs: &[Cost]) -> String {
+    if costs.is_empty() {
+        return "- | - | -".to_owned();
+    }
     let mean = costs.iter().map(|it| it.bytes).sum::<usize>() / costs.len();
     let most = costs.iter().map(|it| it.bytes).max().unwrap();
     let tenths = costs.iter().map(|it| it.halves).sum::<usize>() * 5 / costs.len();
@@ -85,13 +91,17 @@ fn compare(seed: u64, entries: u64, differing: u64, sketch_min: u64) -> Cost {
         Side { engine: Engine::new(config.clone(), identity, snapshot, engine_seed, now), kept }
     });
     drop(shared);
-    let mut pair = Pair { sides, now, bytes: 0, first: None, last: 0, hops: 0 };
+    let mut pair = Pair { sides, now, bytes: 0, told: 0, first: None, last: 0, hops: 0 };
     pair.connect(seed);
     pair.until_agreed();
     let begun: u64 = pair.sides.iter().map(|it| it.engine.status().counters.sketched).sum();
     assert_eq!(begun > 0, differing > 0 && sketch_min < entries, "by the way that was meant");
     let count = pair.sides[0].engine.status().state.count;
     assert_eq!(count, entries - own[1] + differing, "all of it");
+    if differing == 0 {
+        pair.until_asked();
+        return Cost { bytes: pair.bytes, halves: pair.told };
+    }
     let halves = pair.first.map_or(0, |first| (pair.last + 1).saturating_sub(first));
     Cost { bytes: pair.bytes, halves }
 }
@@ -115,16 +125,29 @@ impl Pair {
         let end_ms = self.now.mono_ms + 120_000;
         while !self.sides.iter().all(|it| it.engine.status().agreeing == 1) {
             assert!(self.now.mono_ms < end_ms, "still different after two minutes");
-            self.now.mono_ms += 10;
-            self.now.unix_ms += 10;
-            for side in [0, 1] {
-                let at = self.sides[side].engine.deadline();
-                if at.is_some_and(|at| at <= self.now.time()) {
-                    let effects = self.sides[side].engine.handle(Input::Tick, self.now);
-                    // What only waited its turn is no answer to anything.
-                    let hops = self.hops.saturating_sub(1);
-                    self.perform(effects.into_iter().map(|it| (side, it, hops)).collect());
-                }
+            self.pass();
+        }
+    }
+
+    /// Equal sets are known to be so from the hellos: lets time pass until one is asked all the same.
+    fn until_asked(&mut self) {
+        let end_ms = self.now.mono_ms + 120_000;
+        while self.told < 2 {
+            assert!(self.now.mono_ms < end_ms, "nobody asks");
+            self.pass();
+        }
+    }
+
+    fn pass(&mut self) {
+        self.now.mono_ms += 10;
+        self.now.unix_ms += 10;
+        for side in [0, 1] {
+            let at = self.sides[side].engine.deadline();
+            if at.is_some_and(|at| at <= self.now.time()) {
+                let effects = self.sides[side].engine.handle(Input::Tick, self.now);
+                // What only waited its turn is no answer to anything.
+                let hops = self.hops.saturating_sub(1);
+                self.perform(effects.into_iter().map(|it| (side, it, hops)).collect());
             }
         }
     }
@@ -162,7 +185,12 @@ impl Pair {
 
     fn note(&mut self, bytes: &Bytes, hops: usize) {
         match Frame::decode(bytes).unwrap() {
-            Frame::Summary(_) | Frame::Agreed(_) => self.bytes += bytes.len(),
+            Frame::Summary(_) | Frame::Agreed(_) => {
+                self.bytes += bytes.len();
+                self.told += 1;
+            }
+            // Asks for patience; nothing waits for it.
+            Frame::Sketch(sketch) if sketch.exchange == 0 => self.bytes += bytes.len(),
             Frame::Compare(_) | Frame::Fetch(_) | Frame::Sketch(_) => {
                 self.bytes += bytes.len();
                 self.first.get_or_insert(hops);
@@ -218,4 +246,6 @@ fn identity(seed: u64, side: usize) -> Identity {
 
 const NETWORK: NetworkId = Digest([9; 32]);
 const START_MS: u64 = 1_800_000_000_000;
+/// A walk after more takes minutes.
+const WALKED_MAX: u64 = 100;
 const VALUE_BYTES: usize = 200;
