@@ -12,3 +12,4 @@ mod lab;
 mod life;
 mod receipts;
 mod settings;
+mod sketches;
