@@ -184,6 +184,7 @@ impl Runtime {
                 let sent = self.transport.send(link.0, class, &frame);
                 self.desk.receipts.sent(link, sent);
             }
+            NetEffect::TellLeft(link, class) => self.transport.tell_left(link.0, class),
             NetEffect::Work(ticket, work) => self.workshop.work(ticket, work),
             NetEffect::Verify(class, checks) => self.verifier.check(class, checks),
         }

@@ -132,7 +132,7 @@ impl Settings {
             entries_max: size("limits.entries_max"),
             pending_max: size("limits.pending_max"),
             bodies_max: size("limits.bodies_max"),
-            pieces_bytes_per_s: number("limits.pieces_bytes_per_s"),
+            pieces_under_way_max: size("limits.pieces_under_way_max"),
             bodies_bytes_max: size("limits.bodies_bytes_max"),
             ..engine::Config::server(network)
         }

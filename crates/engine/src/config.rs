@@ -147,10 +147,9 @@ pub struct Config {
     /// Incomplete bodies whose heads one link brought (default 40: what one answer to a comparison
     /// may hold). One more is left to a later comparison.
     pub bodies_per_link_max: usize,
-    /// Bytes of pieces that leave in a second (default 2,500,000: an uplink of 20 Mbit/s). What an
-    /// uplink cannot take waits in the queues of the links, and is sent though somebody else has
-    /// sent it meanwhile.
-    pub pieces_bytes_per_s: u64,
+    /// Pieces handed to links that have not left the machine (default 4, 60 KiB): enough to keep an
+    /// uplink busy. More could not be taken back when somebody else has sent them meanwhile.
+    pub pieces_under_way_max: usize,
     /// Alerts of one author that go first at once (default 50). More are handled as messages.
     pub alert_burst: u64,
     /// How often an author gains one alert back (default 100 ms).
@@ -239,7 +238,7 @@ impl Config {
             bodies_max: 128,
             bodies_bytes_max: 8 * 1024 * 1024,
             bodies_per_link_max: 40,
-            pieces_bytes_per_s: 2_500_000,
+            pieces_under_way_max: 4,
             alert_burst: 50,
             alert_every_ms: 100,
             alert_authors_max: 4_096,

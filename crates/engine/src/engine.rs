@@ -228,6 +228,7 @@ impl Engine {
     /// Advances by one input and returns what must happen next.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         match input {
+            Input::Left(link, _) => self.piece_left(link, now),
             Input::Congested(link, _, frames) => self.congested(link, frames, now),
             Input::Connected(connected) => self.connected(&connected, now),
             Input::DialFailed(address, why) => self.dial_failed(&address, &why, now),

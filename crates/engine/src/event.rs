@@ -69,6 +69,8 @@ pub enum Input {
     Glanced(TicketId, sketch::Done),
     /// A `POST /gossip` arrived and waits for [`Effect::AnswerDoor`]. The address is the client's.
     Gossip(TicketId, IpAddr, Box<Envelope>),
+    /// The answer to [`Effect::TellLeft`].
+    Left(LinkId, Class),
     /// The answer to [`Effect::Fill`]: fewer than asked for at the end of the set.
     Filled(Set, Vec<Kept>),
     /// The answer to [`Effect::Load`]: what the store still has.
@@ -106,6 +108,9 @@ pub enum Effect {
     Report(Event),
     /// Send an encoded frame, in the order of its class.
     Send(LinkId, Class, Bytes),
+    /// Say [`Input::Left`] once all that was sent on a link in this class so far has left the
+    /// machine, or was dropped; nothing if the link ends before.
+    TellLeft(LinkId, Class),
     /// Check these signatures on any thread, the most urgent class first; answered by `Verified`.
     Verify(Class, Vec<(RecordId, Claim)>),
     /// Do this for the council on any thread; answered by `Worked`.

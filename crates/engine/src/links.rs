@@ -144,8 +144,10 @@ impl Pace {
 pub(crate) struct Answers {
     /// When it was asked what it has not answered, for the first time since it said anything.
     open: Option<Time>,
-    /// Questions in a row after which it said other things, and no answer.
+    /// Questions in a row after which it said other things, and no answer; and when the first of
+    /// them was asked.
     passed_over: u8,
+    since: Time,
     proven: bool,
 }
 
@@ -155,8 +157,8 @@ impl Answers {
         match self.open {
             // Who says nothing at all is behind a wall, or dead: pings find that out.
             Some(at) if heard < at => return,
-            Some(_) => self.passed_over += 1,
-            None => {}
+            Some(_) => self.passed_over = self.passed_over.saturating_add(1),
+            None => self.since = now,
         }
         self.open = Some(now);
     }
@@ -170,9 +172,9 @@ impl Answers {
         (self.open, self.passed_over) = (None, 0);
     }
 
-    /// Says whether a question has no answer.
-    pub(crate) fn is_owed(&self) -> bool {
-        self.open.is_some()
+    /// Says whether a question that was asked before then has no answer.
+    pub(crate) fn is_owed_since(&self, before_ms: u64) -> bool {
+        self.open.is_some_and(|at| at.0 <= before_ms)
     }
 
     /// Says whether it ever gave one.
@@ -180,8 +182,8 @@ impl Answers {
         self.proven
     }
 
-    pub(crate) fn is_useless(&self) -> bool {
-        PASSED_OVER_MAX <= self.passed_over
+    pub(crate) fn is_useless(&self, now: Time) -> bool {
+        PASSED_OVER_MAX <= self.passed_over && self.since.0.saturating_add(ANSWER_MS_MAX) <= now.0
     }
 }
 
@@ -374,9 +376,10 @@ impl Links {
 
 /// Unanswered pings after which a peer is suspect.
 const SUSPECT_AFTER: u8 = 2;
-/// Questions in a row without an answer that show a peer to be of no use: with the waits between
-/// them the first is 15 s ago.
+/// Questions in a row without an answer that show a peer to be of no use, and how long ago the
+/// first of them was asked: an honest one may have a full uplink.
 const PASSED_OVER_MAX: u8 = 4;
+const ANSWER_MS_MAX: u64 = 15_000;
 /// How long a peer has to send a record before it is asked again.
 pub(crate) const WANTED_MS: u64 = 3_000;
 /// How long before another peer is asked for the same record.

@@ -1,8 +1,8 @@
 //! Bodies too large for one frame: who has which pieces, who wants them, who is asked for the rest.
 //!
-//! A piece goes on as soon as it is here (cut-through), as many bytes in a second as our uplink is
-//! thought to take, so that what waits still waits here, where it can be taken back. Nothing here
-//! knows trees or whether a record is welcome.
+//! A piece goes on as soon as it is here (cut-through) and the last ones have left the machine, so
+//! that what waits still waits here, where it can be taken back. Nothing here knows trees or
+//! whether a record is welcome.
 //!
 //! Bounds: `bodies_max` bodies and `bodies_bytes_max` bytes of them; complete ones make room
 //! first, those not needed for longest before the others. `bodies_per_link_max` incomplete bodies
@@ -11,10 +11,10 @@
 //! here is found by a comparison.
 
 mod body;
-mod pace;
 mod peer;
 mod plan;
 mod schedule;
+mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,8 +26,9 @@ use crate::memory::Memory;
 use crate::{Config, LinkId, Now, Time};
 
 pub(crate) use body::Body;
-use pace::Pace;
+use peer::Stuck;
 use schedule::Schedule;
+use window::Window;
 
 #[derive(Debug)]
 pub(crate) struct Pieces {
@@ -38,8 +39,12 @@ pub(crate) struct Pieces {
     /// again. The oldest makes room.
     proven: VecDeque<(RecordId, [u8; 64])>,
     bytes: usize,
-    pace: Pace,
+    window: Window,
+    /// When the window may open without a word from a link, as far as something waits.
+    opens_at: Option<Time>,
     schedule: Schedule,
+    /// When each link brought a new piece last.
+    brought: BTreeMap<LinkId, Time>,
     words: Vec<Word>,
     limits: Limits,
 }
@@ -124,8 +129,10 @@ impl Pieces {
             done: Memory::default(),
             proven: VecDeque::new(),
             bytes: 0,
-            pace: Pace::new(config.pieces_bytes_per_s),
+            window: Window::new(config.pieces_under_way_max),
+            opens_at: None,
             schedule: Schedule::default(),
+            brought: BTreeMap::new(),
             words: Vec::new(),
             limits,
         }
@@ -297,22 +304,35 @@ impl Pieces {
         self.renew(name);
     }
 
-    /// Sends what is wanted and here, as fast as our uplink is thought to take it: alerts first,
-    /// then what was sent least.
+    /// Sends what is wanted and here, as fast as it leaves: alerts first, then what was sent least.
     pub(crate) fn flow(&mut self, now: Now) {
-        self.pace.refill(now);
-        loop {
-            let Some((name, turn)) = self.schedule.next() else { return self.pace.rest() };
-            if !self.pace.may_send() {
+        self.opens_at = None;
+        while let Some((name, turn)) = self.schedule.next() {
+            let Some(body) = self.bodies.get_mut(&name) else { return };
+            let (link, _) = turn.at();
+            if self.window.is_stuck(link, now) {
+                body.set_stuck(link, Stuck::Yes);
+            } else if self.window.has_room(now) {
+                let Some(word) = body.take(turn.at(), now) else { return };
+                self.window.sent(link, now);
+                self.words.push(word);
+            } else {
+                self.opens_at = self.window.deadline(now);
                 return;
             }
-            let word = self.bodies.get_mut(&name).and_then(|body| body.take(turn.at(), now));
-            self.renew(name);
-            let Some(word) = word else { return };
-            if let What::Piece(_, bytes) = &word.what {
-                self.pace.sent(bytes.len());
+            self.schedule.renew(name, Some(body));
+        }
+    }
+
+    /// A piece has left the machine on this link: there is room for another.
+    pub(crate) fn left(&mut self, link: LinkId, now: Now) {
+        let was_stuck = self.window.is_stuck(link, now);
+        self.window.left(link, now);
+        if was_stuck {
+            for (name, body) in &mut self.bodies {
+                body.set_stuck(link, Stuck::No);
+                self.schedule.renew(*name, Some(body));
             }
-            self.words.push(word);
         }
     }
 
@@ -330,6 +350,7 @@ impl Pieces {
         self.schedule.renew(name, Some(body));
         if matches!(got, Got::All | Got::More) {
             self.bytes += bytes;
+            self.brought.insert(link, now.time());
         }
         if got == Got::All {
             self.done.add(*body.id(), now);
@@ -348,7 +369,7 @@ impl Pieces {
         let mut gone = Vec::new();
         for name in self.schedule.due(now.time()) {
             let Some(body) = self.bodies.get_mut(&name) else { continue };
-            if !body.mend(now, &mut self.words) {
+            if !body.mend(&self.brought, now, &mut self.words) {
                 gone.extend(self.drop_body(name));
             }
             self.renew(name);
@@ -358,10 +379,12 @@ impl Pieces {
 
     /// Returns when [`Pieces::mend`] or [`Pieces::flow`] is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.schedule.deadline().into_iter().chain(self.pace.deadline()).min()
+        self.schedule.deadline().into_iter().chain(self.opens_at).min()
     }
 
     pub(crate) fn link_gone(&mut self, link: LinkId, now: Now) {
+        self.window.link_gone(link);
+        self.brought.remove(&link);
         for body in self.bodies.values_mut() {
             body.link_gone(link, now, &mut self.words);
         }

@@ -22,5 +22,6 @@ mod reconcile;
 mod redial;
 mod sets;
 mod sketches;
+mod uplink;
 mod walks;
 mod young;

@@ -111,6 +111,19 @@ impl<T> Lanes<T> {
         Some((Class::ALL[chosen], frame))
     }
 
+    /// Drops all that waits in one class. Returns how much that was: frames and bytes.
+    pub fn clear(&mut self, class: Class) -> (usize, usize) {
+        let dropped = self.waiting(class);
+        while self.lanes[class.index()].pop().is_some() {}
+        if !self.others_wait() {
+            self.begin_round();
+        }
+        if self.is_empty() {
+            self.alert_lead_bytes = 0;
+        }
+        dropped
+    }
+
     /// Returns how many frames wait.
     pub fn len(&self) -> usize {
         self.lanes.iter().map(|lane| lane.queue.len()).sum()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::{LinkId, Now};
 use lanes::Lanes;
 use node::{Answer, Effect, Node};
-use wire::{Address, Identity, RecordId};
+use wire::{Address, Class, Identity, RecordId};
 
 use crate::actor::Actor;
 use crate::chance::Chance;
@@ -31,6 +31,7 @@ pub(crate) struct Host {
     pub(crate) flushed_run: u32,
     pub(crate) disk: Disk,
     pub(crate) wires: Vec<Wire>,
+    pub(crate) watches: Vec<Watch>,
     pub(crate) dials: Vec<Dial>,
     pub(crate) next_link: u32,
     /// The first link of this run; earlier ones are nobody's.
@@ -85,6 +86,15 @@ pub(crate) struct Wire {
     pub(crate) alerts_waiting: u32,
 }
 
+/// A wish to know when frames have left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    pub(crate) link: u32,
+    pub(crate) class: Class,
+    /// How many of that class have to go first.
+    pub(crate) frames: usize,
+}
+
 /// A dial under way.
 #[derive(Debug)]
 pub(crate) struct Dial {
@@ -103,6 +113,7 @@ impl Host {
             flushed_run: 0,
             disk: Disk::default(),
             wires: Vec::new(),
+            watches: Vec::new(),
             dials: Vec::new(),
             next_link: 1,
             first_link: 1,
@@ -152,6 +163,7 @@ impl Host {
 
     pub(crate) fn take_wire(&mut self, link: u32) -> Option<Wire> {
         let at = self.wires.binary_search_by_key(&link, |wire| wire.link).ok()?;
+        self.watches.retain(|watch| watch.link != link);
         Some(self.wires.remove(at))
     }
 
@@ -187,6 +199,7 @@ impl Host {
         self.wakes = false;
         self.uplink_wakes = false;
         self.tick_us = u64::MAX;
+        self.watches.clear();
         std::mem::take(&mut self.wires)
     }
 }

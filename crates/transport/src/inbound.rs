@@ -62,6 +62,14 @@ pub enum Inbound {
         /// The frame, decrypted.
         bytes: Bytes,
     },
+    /// What was queued on a link in a class when [`Transport::tell_left`](crate::Transport::tell_left)
+    /// was called is with the system.
+    Left {
+        /// Which link.
+        link: LinkNumber,
+        /// Which of its queues.
+        class: Class,
+    },
     /// A message was posted at the door. Dropping the sender answers `busy`.
     Gossip {
         /// The client's address.

@@ -122,6 +122,7 @@ impl Porter {
             | Inbound::DoorPushed { .. }
             | Inbound::Frame { .. }
             | Inbound::Gossip { .. }
+            | Inbound::Left { .. }
             | Inbound::Linked(_) => None,
         };
         self.0.news(link, news);

@@ -63,6 +63,12 @@ impl Links {
         self.lock().values().map(Entrance::bytes).sum()
     }
 
+    pub(crate) fn tell_left(&self, link: LinkNumber, class: Class) {
+        if let Some(entrance) = self.lock().get(&link) {
+            entrance.watch(class);
+        }
+    }
+
     pub(crate) fn close(&self, link: LinkNumber, farewell: Option<Bytes>) {
         if let Some(entrance) = self.lock().remove(&link) {
             entrance.close(farewell);
@@ -153,6 +159,7 @@ impl Link<'_> {
             end = self.read(&mut stream, opener) => end,
             why = self.write(&mut sink, &queue, sealer) => End::Gone(why),
             () = self.report_congestion() => End::Gone("this node is stopping".to_owned()),
+            () = self.report_left() => End::Gone("this node is stopping".to_owned()),
             () = self.out_of_patience() => End::Gone(String::new()),
         };
         match end {
@@ -262,6 +269,7 @@ impl Link<'_> {
             next = queue.next_within(left_bytes);
         }
         sink.flush().await?;
+        queue.flushed();
         Ok(true)
     }
 
@@ -299,6 +307,13 @@ impl Link<'_> {
             let (class, frames) = self.room.congested().await;
             self.shared.counters.class(class).dropped(frames);
             self.shared.tell(Inbound::Congested { link: self.link, class, frames }).await;
+        }
+    }
+
+    async fn report_left(&self) {
+        loop {
+            let class = self.room.left().await;
+            self.shared.tell(Inbound::Left { link: self.link, class }).await;
         }
     }
 

@@ -102,7 +102,13 @@ impl Transport {
         self.shared.links.waiting_bytes()
     }
 
-    /// Sends what is queued and then the farewell, for at most [`Limits::farewell_ms`], and closes
+    /// Asks for [`Inbound::Left`] once all that is queued on a link in a class has left; nothing
+    /// comes if the link ends before.
+    pub fn tell_left(&self, link: LinkNumber, class: Class) {
+        self.shared.links.tell_left(link, class);
+    }
+
+    /// Sends what is queued, but for bulk, and then the farewell, for at most [`Limits::farewell_ms`], and closes
     /// the link; answered by `Closed`.
     pub fn close(&self, link: LinkNumber, farewell: Option<Bytes>) {
         self.shared.links.close(link, farewell);

@@ -15,6 +15,7 @@ impl Runtime {
             Inbound::Congested { link, class, frames } => {
                 NetInput::Congested(LinkId(link), class, frames)
             }
+            Inbound::Left { link, class } => NetInput::Left(LinkId(link), class),
             Inbound::DialFailed { address, why } => NetInput::DialFailed(address, why),
             Inbound::DoorFound { address, door } => NetInput::DoorFound(address, door),
             Inbound::DoorPushed { address, result } => {

@@ -144,18 +144,18 @@ impl Engine {
         let due: Vec<LinkId> =
             open.iter().filter(|(_, at)| *at <= now.time()).map(|(id, _)| *id).collect();
         let width = self.rounds.width(due.len(), now);
-        let (again, due) = due.into_iter().partition(|id| self.owes_answer(*id));
+        let (again, due) = due.into_iter().partition(|id| self.owes_answer(*id, now));
         let mut asked = self.random.pick(due, width);
         // Whether a silent one is of use is found out beside that, not instead.
         asked.extend(again);
         for id in asked {
-            if self.owes_answer(id) {
+            if self.owes_answer(id, now) {
                 // Whether it is there at all, the answer to a ping says.
                 self.suspected(id, now);
             }
             let Some(link) = self.links.get_mut(id) else { continue };
             link.answers.asked(link.heard, now.time());
-            if link.answers.is_useless() {
+            if link.answers.is_useless(now.time()) {
                 self.leave_useless(id, now);
                 continue;
             }
@@ -173,8 +173,9 @@ impl Engine {
         }
     }
 
-    fn owes_answer(&self, id: LinkId) -> bool {
-        self.links.get(id).is_some_and(|link| link.answers.is_owed())
+    fn owes_answer(&self, id: LinkId, now: Now) -> bool {
+        let before_ms = now.mono_ms.saturating_sub(self.config.compare_ms);
+        self.links.get(id).is_some_and(|link| link.answers.is_owed_since(before_ms))
     }
 
     /// Gives the place of a peer that never says what it holds to another (MEMBER-14): a node all of

@@ -369,6 +369,12 @@ impl Engine {
         self.say(now);
     }
 
+    /// A piece has left the machine.
+    pub(super) fn piece_left(&mut self, id: LinkId, now: Now) {
+        self.pieces.left(id, now);
+        self.say(now);
+    }
+
     /// Bodies that made room may come again.
     fn give_up(&mut self, gone: &[RecordId]) {
         self.counters.dropped += gone.len() as u64;
@@ -395,15 +401,17 @@ impl Engine {
         let Word { link, id, class, what } = word;
         let Some(key) = self.links.ids_key(link) else { return };
         let name = ShortId::of(key, &id);
-        let (lane, frame) = match what {
+        match what {
             What::Piece(index, bytes) => {
-                (lane_of(class), Frame::Piece(Piece { name, index, bytes }))
+                let lane = lane_of(class);
+                self.outbox.send_as(lane, link, &Frame::Piece(Piece { name, index, bytes }));
+                self.outbox.now(Effect::TellLeft(link, lane));
             }
             What::State { pieces, held } => {
-                (Class::Control, Frame::Pull(Pull { name, pieces, held }))
+                let pull = Frame::Pull(Pull { name, pieces, held });
+                self.outbox.send_as(Class::Control, link, &pull);
             }
-        };
-        self.outbox.send_as(lane, link, &frame);
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! One body: its head, its pieces, and what goes on with the neighbours who have or want it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use wire::{CarriedHead, Class, Head, Offer, PieceSet, Pull, RecordId, TreeId, limits};
 
-use super::peer::Peer;
+use super::peer::{Peer, Stuck};
 use super::{Begun, Got, Neighbour, What, Word};
 use crate::intake::Spread;
 use crate::{LinkId, Now, Time};
@@ -48,6 +50,8 @@ pub(crate) struct Body {
     /// When something new came of it last, and how long that had taken.
     pub(super) heard: Time,
     pub(super) gap_ms: u64,
+    /// When it became known here.
+    begun: Time,
     used: Time,
 }
 
@@ -98,8 +102,13 @@ impl Body {
             salt,
             heard: now.time(),
             gap_ms: 0,
+            begun: now.time(),
             used: now.time(),
         }
+    }
+
+    pub(super) fn begun(&self) -> Time {
+        self.begun
     }
 
     pub(crate) fn id(&self) -> &RecordId {
@@ -258,13 +267,20 @@ impl Body {
     }
 
     /// Does what is due. Says whether the body stays.
-    pub(super) fn mend(&mut self, now: Now, words: &mut Vec<Word>) -> bool {
+    pub(super) fn mend(
+        &mut self,
+        brought: &BTreeMap<LinkId, Time>,
+        now: Now,
+        words: &mut Vec<Word>,
+    ) -> bool {
         if self.is_whole() {
             return now.mono_ms < self.used().0.saturating_add(KEPT_MS);
         }
         if self.heard.0.saturating_add(COMING_MS) <= now.mono_ms {
             return false;
         }
+        let busy = self.standing.and_then(|link| brought.get(&link)).copied();
+        self.bear_with(busy, now);
         self.plan(now, words);
         true
     }
@@ -311,6 +327,13 @@ impl Body {
         track.sent = track.sent.saturating_add(1);
         self.used = now.time();
         Some(Word { link, id, class, what: What::Piece(index, piece) })
+    }
+
+    /// Notes whether a link takes anything.
+    pub(super) fn set_stuck(&mut self, link: LinkId, stuck: Stuck) {
+        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.link == link) {
+            peer.stuck = stuck;
+        }
     }
 
     pub(super) fn missing(&self) -> PieceSet {

@@ -35,6 +35,14 @@ pub(super) struct Peer {
     pub(super) given_at: Time,
     /// Pieces it was sent in all.
     pub(super) sent: usize,
+    pub(super) stuck: Stuck,
+}
+
+/// Whether its link takes nothing: it is sent nothing then.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stuck {
+    No,
+    Yes,
 }
 
 impl Peer {
@@ -58,6 +66,7 @@ impl Peer {
             given: none,
             given_at: Time::default(),
             sent: 0,
+            stuck: Stuck::No,
         }
     }
 

@@ -9,7 +9,7 @@
 use wire::PieceSet;
 
 use super::body::Body;
-use super::peer::Peer;
+use super::peer::{Peer, Stuck};
 use super::{What, Word};
 use crate::intake::Spread;
 use crate::{LinkId, Now, Time};
@@ -67,6 +67,17 @@ impl Body {
             peer.wished = PieceSet::default();
         }
         (self.standing, self.standing_at) = (next, now.time());
+    }
+
+    /// Waits for the standing link once more if it brought something of other bodies lately: its
+    /// uplink is full, and another one's would be as well.
+    pub(super) fn bear_with(&mut self, brought: Option<Time>, now: Now) {
+        let since = self.heard.max(self.standing_at);
+        let is_busy = brought.is_some_and(|at| since < at);
+        let is_borne = now.mono_ms <= self.heard.0.saturating_add(BORNE_MS);
+        if is_busy && is_borne && self.stalled_at() <= now.time() {
+            self.standing_at = now.time();
+        }
     }
 
     /// When somebody else is to send what nobody was asked for.
@@ -149,7 +160,8 @@ impl Body {
         if !self.is_genuine() {
             return None;
         }
-        let turns = self.peers.iter().flat_map(|peer| {
+        let moving = self.peers.iter().filter(|peer| peer.stuck == Stuck::No);
+        let turns = moving.flat_map(|peer| {
             let (link, sent) = (peer.link, peer.sent);
             peer.wants.and(self.held).iter().map(move |index| {
                 let times = self.tracks.get(usize::from(index)).map_or(0, |track| track.sent);
@@ -177,4 +189,6 @@ const LATE_MS: u64 = 50;
 /// Nothing for so long, or two round trips, or three times as long as the last piece took: the
 /// rest is asked of another link. Twice as long each time, up to sixteen times.
 const STALL_MS: u64 = 100;
+/// How long a link may be busy with other bodies.
+const BORNE_MS: u64 = 5_000;
 const STALL_MS_MAX: u64 = 2_000;

@@ -18,8 +18,9 @@ pub(super) struct Schedule {
     dues: BTreeSet<(Time, ShortId)>,
 }
 
-/// Alerts first (`false` is less), then the turn.
-type Rank = (bool, Turn);
+/// Alerts first (`false` is less), then the body that began first: with more to send than leaves,
+/// some are complete early and none is late for having waited with all others. Then the turn.
+type Rank = (bool, Time, Turn);
 
 impl Schedule {
     /// Notes how a body stands now; `None` once it is gone.
@@ -44,7 +45,7 @@ impl Schedule {
 
     /// Returns whose turn it is to send, where to and which piece.
     pub(super) fn next(&self) -> Option<(ShortId, Turn)> {
-        self.turns.first().map(|((_, turn), name)| (*name, *turn))
+        self.turns.first().map(|((_, _, turn), name)| (*name, *turn))
     }
 
     /// Returns which bodies are due, in the order of their names.
@@ -58,5 +59,5 @@ impl Schedule {
 }
 
 fn rank(body: &Body) -> Option<Rank> {
-    Some((body.class != Class::Alert, body.next()?))
+    Some((body.class != Class::Alert, body.begun(), body.next()?))
 }

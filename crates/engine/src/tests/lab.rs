@@ -28,6 +28,8 @@ pub(super) struct Lab {
     pub(super) loads: bool,
     /// Whether the puppets answer pings and questions, at once.
     pub(super) answers: bool,
+    /// Whether what is sent leaves at once.
+    pub(super) uplink: bool,
     kept: BTreeMap<RecordId, Signed>,
     links: u64,
 }
@@ -100,7 +102,17 @@ impl Lab {
         let now = Now { mono_ms: 1_000, unix_ms: START_MS };
         let engine = Engine::new(config, me(), kept, [3; 32], now);
         let (effects, kept) = (Vec::new(), BTreeMap::new());
-        Self { engine, now, effects, verifies: true, loads: true, answers: true, kept, links: 0 }
+        Self {
+            engine,
+            now,
+            effects,
+            verifies: true,
+            loads: true,
+            answers: true,
+            uplink: true,
+            kept,
+            links: 0,
+        }
     }
 
     /// Feeds one input, plays store and verifier, and returns what that caused.
@@ -119,6 +131,9 @@ impl Lab {
                     Effect::Load(ticket, ids, bytes_max) if self.loads => {
                         let records = load(&self.kept, ids, *bytes_max);
                         queue.push(Input::Loaded(*ticket, records));
+                    }
+                    Effect::TellLeft(link, class) if self.uplink => {
+                        queue.push(Input::Left(*link, *class));
                     }
                     Effect::Work(ticket, work) => {
                         queue.push(Input::Worked(*ticket, work.run()));

@@ -12,7 +12,7 @@ use super::lab::{
 };
 use crate::{Config, Effect, Event, Input, LinkId};
 
-fn lab_with(links: u8, change: impl FnOnce(&mut Config)) -> (Lab, Vec<LinkId>) {
+pub(super) fn lab_with(links: u8, change: impl FnOnce(&mut Config)) -> (Lab, Vec<LinkId>) {
     let mut config = Config { body_bytes_max: limits::BODY_BYTES_CEILING, ..config() };
     change(&mut config);
     let mut lab = Lab::with(config);
@@ -28,7 +28,7 @@ fn large_of(class: Class, number: u64, bytes: usize) -> Signed {
     sign(&author(), number, START_MS + number, 3_600_000, Content::Message(message))
 }
 
-fn large(number: u64, bytes: usize) -> Signed {
+pub(super) fn large(number: u64, bytes: usize) -> Signed {
     large_of(Class::Normal, number, bytes)
 }
 
@@ -36,12 +36,12 @@ fn author() -> Identity {
     puppet(20)
 }
 
-fn head_of(signed: &Signed, offer: Offer) -> CarriedHead {
+pub(super) fn head_of(signed: &Signed, offer: Offer) -> CarriedHead {
     let class = signed.clone().open().unwrap().record.class();
     CarriedHead { head: Head::of(signed, class), ttl: 9, hops: 1, tree: TreeId(0), offer }
 }
 
-fn herald(lab: &mut Lab, link: LinkId, signed: &Signed, offer: Offer) -> Vec<Effect> {
+pub(super) fn herald(lab: &mut Lab, link: LinkId, signed: &Signed, offer: Offer) -> Vec<Effect> {
     let heads = vec![head_of(signed, offer)];
     lab.say(link, &Frame::Push(Push { heads, ..Push::default() }))
 }
@@ -53,7 +53,7 @@ fn piece_of(lab: &Lab, signed: &Signed, index: usize) -> Frame {
     Frame::Piece(Piece { name, index: u8::try_from(index).unwrap(), bytes })
 }
 
-fn deliver(lab: &mut Lab, link: LinkId, signed: &Signed, index: usize) -> Vec<Effect> {
+pub(super) fn deliver(lab: &mut Lab, link: LinkId, signed: &Signed, index: usize) -> Vec<Effect> {
     let piece = piece_of(lab, signed, index);
     let effects = lab.say(link, &piece);
     // As long as a piece takes on our uplink.
@@ -71,7 +71,7 @@ fn pull(lab: &mut Lab, link: LinkId, signed: &Signed, pieces: PieceSet) -> Vec<E
 }
 
 /// A link says what it wishes and what it has.
-fn state(
+pub(super) fn state(
     lab: &mut Lab,
     link: LinkId,
     signed: &Signed,
@@ -82,7 +82,7 @@ fn state(
 }
 
 /// The heads a link was sent, and how each was offered.
-fn heads(effects: &[Effect], link: LinkId) -> Vec<(RecordId, Offer)> {
+pub(super) fn heads(effects: &[Effect], link: LinkId) -> Vec<(RecordId, Offer)> {
     let pushes = sent(effects, link).into_iter().filter_map(|frame| match frame {
         Frame::Push(push) => Some(push.heads),
         _ => None,
@@ -119,7 +119,7 @@ fn checks(effects: &[Effect]) -> usize {
 }
 
 /// Sends three small records down the author's tree, so that it has its shape.
-fn warm_up(lab: &mut Lab, parent: LinkId) {
+pub(super) fn warm_up(lab: &mut Lab, parent: LinkId) {
     for number in 1..=2 {
         lab.push(parent, &message(&author(), START_MS - 10 + number, "warm"), 9);
     }
@@ -171,52 +171,6 @@ fn nothing_goes_on_before_the_signature_of_the_head_was_checked() {
 }
 
 #[test]
-fn on_a_tree_that_is_known_the_pieces_follow_unasked() {
-    // PIECE-3
-    let (mut lab, links) = lab_with(6, |_| {});
-    warm_up(&mut lab, links[0]);
-    let signed = large(1, 60_000);
-    let mut effects = herald(&mut lab, links[0], &signed, Offer::Follow);
-    for link in &links[1..] {
-        assert_eq!(heads(&effects, *link), vec![(id_of(&signed), Offer::Follow)]);
-    }
-    (0..4).for_each(|index| effects.extend(deliver(&mut lab, links[0], &signed, index)));
-    // Nobody is served a third time before everybody was twice.
-    let served = |effects: &[Effect]| -> Vec<usize> {
-        links[1..].iter().map(|link| pieces(effects, *link).len()).collect()
-    };
-    assert!(served(&effects).iter().all(|count| (1..=2).contains(count)), "{:?}", served(&effects));
-    // What waits is taken back in a word, and nothing goes out twice.
-    let all = head_of(&signed, Offer::Ask).head.all();
-    state(&mut lab, links[1], &signed, (PieceSet::default(), all));
-    let later = lab.pass(500);
-    assert!(pieces(&later, links[1]).is_empty());
-    let effects = [effects, later].concat();
-    assert!(links[2..].iter().all(|link| pieces(&effects, *link) == vec![0, 1, 2, 3]));
-}
-
-#[test]
-fn pieces_leave_no_faster_than_the_uplink_takes_them() {
-    // PIECE-3
-    let (mut lab, links) = lab_with(10, |it| it.pieces_bytes_per_s = 1_536_000);
-    let signed = large(1, 130_000);
-    herald(&mut lab, links[0], &signed, Offer::Ask);
-    (0..9).for_each(|index| drop(deliver(&mut lab, links[0], &signed, index)));
-    lab.pass(100);
-    let all = head_of(&signed, Offer::Ask).head.all();
-    let mut effects = Vec::new();
-    for link in &links[1..] {
-        effects.extend(state(&mut lab, *link, &signed, (all, PieceSet::default())));
-    }
-    effects.extend(lab.pass(200));
-    let sent: usize = links[1..].iter().map(|link| pieces(&effects, *link).len()).sum();
-    // Two at once, and one each 10 ms.
-    assert!((20..=24).contains(&sent), "{sent} pieces of 15,360 bytes in 200 ms");
-    let effects = [effects, lab.pass(1_000)].concat();
-    assert!(links[1..].iter().all(|link| pieces(&effects, *link).len() == 9));
-}
-
-#[test]
 fn a_record_of_ours_is_on_disk_before_its_head_leaves() {
     // PIECE-1, DISK-1
     let (mut lab, links) = lab_with(2, |_| {});
@@ -261,6 +215,28 @@ fn what_does_not_come_is_asked_of_another() {
     let effects: Vec<Effect> =
         (2..4).flat_map(|index| deliver(&mut lab, links[0], &signed, index)).collect();
     assert_eq!(accepted(&effects), vec![id_of(&signed)]);
+}
+
+#[test]
+fn a_link_that_is_busy_with_another_body_is_waited_for() {
+    // PIECE-4
+    let (mut lab, links) = lab_with(3, |_| {});
+    let (slow, busy) = (large(1, 60_000), large(2, 140_000));
+    for signed in [&slow, &busy] {
+        herald(&mut lab, links[0], signed, Offer::Ask);
+        herald(&mut lab, links[1], signed, Offer::Ask);
+    }
+    let mut effects = Vec::new();
+    for index in 0..9 {
+        effects.extend(lab.pass(80));
+        effects.extend(deliver(&mut lab, links[0], &busy, index));
+    }
+    let wished = wish(&effects, links[1]).unwrap_or_default();
+    assert!(wished.is_empty(), "its uplink is full, and so would another's be");
+    // It has nothing else to send any more.
+    let all = head_of(&slow, Offer::Ask).head.all();
+    let asked = (0..20).any(|_| wish(&lab.pass(50), links[1]) == Some(all));
+    assert!(asked);
 }
 
 #[test]

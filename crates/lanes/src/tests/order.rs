@@ -114,3 +114,17 @@ fn a_frame_that_is_too_large_for_now_stays_the_next_one() {
     assert_eq!(lanes.pop_within(100), Some((Class::Alert, 0)));
     assert_eq!(lanes.pop(), Some((Class::Bulk, 1)));
 }
+
+/// CLASS-2.
+#[test]
+fn one_class_is_dropped_and_the_others_go_on() {
+    let mut lanes = roomy();
+    for class in [Class::Bulk, Class::Normal, Class::Control, Class::Alert, Class::Bulk] {
+        fill(&mut lanes, class, 2, 1_000);
+    }
+    assert_eq!(lanes.clear(Class::Bulk), (4, 4_000));
+    let order: Vec<Class> = std::iter::from_fn(|| lanes.pop()).map(|(class, _)| class).collect();
+    let [alert, control, normal] = [Class::Alert, Class::Control, Class::Normal];
+    assert_eq!(order, [alert, alert, control, control, normal, normal]);
+    assert_eq!(lanes.clear(Class::Bulk), (0, 0));
+}

@@ -70,6 +70,7 @@ impl Shard {
             Net::Send(link, class, bytes) => {
                 self.send(ground, at, link_number(link), class, bytes, at_us);
             }
+            Net::TellLeft(link, class) => self.watch(ground, at, link_number(link), class, at_us),
             Net::Work(ticket, work) => {
                 let host = &mut self.hosts[at];
                 let done_us = host.council_free_us.max(at_us) + WORK_US * host.factor;

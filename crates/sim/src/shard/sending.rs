@@ -8,7 +8,7 @@ use super::Shard;
 use super::links::RESET;
 use crate::ground::Ground;
 use crate::happening::{Parcel, What};
-use crate::host::{Power, link_id};
+use crate::host::{Power, Watch, link_id};
 use crate::network::{Flight, Sharing};
 
 impl Shard {
@@ -68,6 +68,42 @@ impl Shard {
         }
     }
 
+    /// Tells a node when all that waits on a link in a class has left.
+    pub(super) fn watch(
+        &mut self,
+        ground: &Ground,
+        at: usize,
+        link: u32,
+        class: Class,
+        at_us: u64,
+    ) {
+        let host = &mut self.hosts[at];
+        let free_us = host.uplink_free_us.max(at_us);
+        let Some(wire) = host.wire(link) else { return };
+        let frames = wire.lanes.as_ref().map_or(0, |lanes| lanes.waiting(class).0);
+        if frames == 0 {
+            return self.tell_left(ground, at, link, class, free_us);
+        }
+        host.watches.push(Watch { link, class, frames });
+    }
+
+    /// Notes that a frame leaves, and tells the node if it waits for that.
+    fn leaves(&mut self, ground: &Ground, at: usize, link: u32, class: Class, sent_us: u64) {
+        let host = &mut self.hosts[at];
+        let of = |watch: &Watch| (watch.link, watch.class) == (link, class);
+        host.watches.iter_mut().filter(|watch| of(watch)).for_each(|watch| watch.frames -= 1);
+        let before = host.watches.len();
+        host.watches.retain(|watch| 0 < watch.frames);
+        for _ in host.watches.len()..before {
+            self.tell_left(ground, at, link, class, sent_us);
+        }
+    }
+
+    fn tell_left(&mut self, ground: &Ground, at: usize, link: u32, class: Class, at_us: u64) {
+        let left = Input::Left(link_id(link), class);
+        self.emit_self(ground, at, at_us, What::Input(Box::new(left)));
+    }
+
     /// The uplink takes the next frame of those that wait.
     pub(super) fn uplink_free(&mut self, ground: &Ground, at: usize, at_us: u64) {
         let host = &mut self.hosts[at];
@@ -88,10 +124,11 @@ impl Shard {
             host.uplink_wakes = true;
             self.emit_self(ground, at, sent_us, What::Uplink);
         }
+        self.leaves(ground, at, link, class, sent_us);
         self.fly(ground, at, parcel, sent_us);
     }
 
-    /// Sends what waits on a link and a goodbye, then closes it.
+    /// Sends what waits on a link and a goodbye, then closes it. Bulk is left out (CLASS-2).
     pub(super) fn hang_up(
         &mut self,
         ground: &Ground,
@@ -104,8 +141,15 @@ impl Shard {
         let lanes = wire.lanes.take();
         let mut waiting = Vec::new();
         if let Some(mut lanes) = lanes {
-            while let Some((_, parcel)) = lanes.pop() {
-                waiting.push(parcel);
+            while let Some((class, parcel)) = lanes.pop() {
+                match class {
+                    Class::Alert | Class::Control | Class::Normal => waiting.push(parcel),
+                    Class::Bulk => {
+                        let (size, record_bytes) =
+                            (parcel.bytes.len() as u64, parcel.record_bytes.into());
+                        self.traffic.congested.add(size, record_bytes);
+                    }
+                }
             }
         }
         for parcel in waiting {

@@ -3,6 +3,7 @@
 //! Bounds are [`Limits::queues`]. Nobody makes room: a frame that does not fit its class is not
 //! sent and is counted, and the core is told.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -30,6 +31,7 @@ pub(crate) struct Room {
     waiting: Mutex<Waiting>,
     ready: Notify,
     congested: Notify,
+    left: Notify,
     closing: CancellationToken,
 }
 
@@ -37,18 +39,34 @@ pub(crate) struct Room {
 struct Waiting {
     lanes: Lanes<Part>,
     dropped: [u64; 4],
+    /// Parts of each class that were ever queued, taken or dropped from the queue, and handed to
+    /// the system.
+    queued: [u64; 4],
+    taken: [u64; 4],
+    left: [u64; 4],
+    /// Who wants to know when so many parts of a class have left.
+    watches: VecDeque<(Class, u64)>,
     farewell: Option<Bytes>,
 }
 
 pub(crate) fn queue(limits: &Limits) -> (Entrance, Queue) {
     let lanes = Lanes::with_each(limits.queues);
     let room = Arc::new(Room {
-        waiting: Mutex::new(Waiting { lanes, dropped: [0; 4], farewell: None }),
+        waiting: Mutex::new(Waiting::new(lanes)),
         ready: Notify::new(),
         congested: Notify::new(),
+        left: Notify::new(),
         closing: CancellationToken::new(),
     });
     (Entrance(room.clone()), Queue(room))
+}
+
+impl Waiting {
+    fn new(lanes: Lanes<Part>) -> Self {
+        let none = [0; 4];
+        let (watches, farewell) = (VecDeque::new(), None);
+        Self { lanes, dropped: none, queued: none, taken: none, left: none, watches, farewell }
+    }
 }
 
 impl Entrance {
@@ -65,7 +83,13 @@ impl Entrance {
                 let cost_bytes = part.cost_bytes();
                 (part, cost_bytes)
             });
-            waiting.lanes.push_parts(class, parts.collect())
+            let parts: Vec<(Part, usize)> = parts.collect();
+            let count = parts.len() as u64;
+            let pushed = waiting.lanes.push_parts(class, parts);
+            if pushed == Pushed::Queued {
+                waiting.queued[class.index()] += count;
+            }
+            pushed
         } else {
             Pushed::Full
         };
@@ -82,6 +106,15 @@ impl Entrance {
         }
     }
 
+    /// Lets [`Room::left`] say when all that is queued in a class so far has left.
+    pub(crate) fn watch(&self, class: Class) {
+        let mut waiting = self.0.waiting();
+        let queued = waiting.queued[class.index()];
+        waiting.watches.push_back((class, queued));
+        drop(waiting);
+        self.0.left.notify_one();
+    }
+
     /// Returns how many parts and bytes of a class wait.
     pub(crate) fn waiting(&self, class: Class) -> (usize, usize) {
         self.0.waiting().lanes.waiting(class)
@@ -92,9 +125,15 @@ impl Entrance {
         self.0.waiting().lanes.bytes()
     }
 
-    /// Lets the link send what is queued, then the farewell, then end.
+    /// Lets the link send what is queued, then the farewell, then end. Bulk is left out (CLASS-2).
     pub(crate) fn close(self, farewell: Option<Bytes>) {
-        self.0.waiting().farewell = farewell;
+        let mut waiting = self.0.waiting();
+        let (parts, _) = waiting.lanes.clear(Class::Bulk);
+        waiting.dropped[Class::Bulk.index()] += parts as u64;
+        waiting.taken[Class::Bulk.index()] += parts as u64;
+        waiting.farewell = farewell;
+        drop(waiting);
+        self.0.congested.notify_one();
         self.0.closing.cancel();
     }
 }
@@ -124,7 +163,18 @@ impl Queue {
 
     /// Returns the next part if there is one already and it costs no more than that.
     pub(crate) fn next_within(&self, cost_bytes_max: usize) -> Option<Part> {
-        self.0.waiting().lanes.pop_within(cost_bytes_max).map(|(_, part)| part)
+        let mut waiting = self.0.waiting();
+        let (class, part) = waiting.lanes.pop_within(cost_bytes_max)?;
+        waiting.taken[class.index()] += 1;
+        Some(part)
+    }
+
+    /// Notes that all that was taken is with the system.
+    pub(crate) fn flushed(&self) {
+        let mut waiting = self.0.waiting();
+        waiting.left = waiting.taken;
+        drop(waiting);
+        self.0.left.notify_one();
     }
 
     /// Takes the parts of what follows the last one.
@@ -153,6 +203,25 @@ impl Room {
             }
             self.congested.notified().await;
         }
+    }
+
+    /// Returns a class of which all has left that was queued when somebody wanted to know. May be
+    /// dropped.
+    pub(crate) async fn left(&self) -> Class {
+        loop {
+            if let Some(class) = self.take_left() {
+                return class;
+            }
+            self.left.notified().await;
+        }
+    }
+
+    fn take_left(&self) -> Option<Class> {
+        let mut waiting = self.waiting();
+        let left = waiting.left;
+        let has_left = |(class, parts): &(Class, u64)| *parts <= left[class.index()];
+        let at = waiting.watches.iter().position(has_left)?;
+        waiting.watches.remove(at).map(|(class, _)| class)
     }
 
     fn take_dropped(&self) -> Option<(Class, u64)> {

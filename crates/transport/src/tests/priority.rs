@@ -7,7 +7,7 @@ use lanes::Bounds;
 use tokio::time::timeout;
 use wire::Class;
 
-use super::world::{Node, PATIENCE, linked, node_with};
+use super::world::{Node, PATIENCE, linked, node, node_with};
 use crate::{Inbound, Limits, LinkNumber, Sent};
 
 /// A link to a node that reads only what is taken out of its inbox.
@@ -147,6 +147,63 @@ async fn a_full_class_is_reported_by_name_and_the_others_are_not_touched() {
     assert!(0 < left.transport.backlog_bytes());
     left.transport.close(ours.link, None);
     assert_eq!(left.transport.send(ours.link, Class::Alert, &large), Sent::Gone);
+}
+
+#[tokio::test]
+async fn who_wants_to_know_is_told_when_all_of_a_class_has_left() {
+    let mut left = node(1).await;
+    let mut right = node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
+    let (ours, theirs) = linked(&mut left, &mut right).await;
+    let large = Bytes::from(vec![0; 64 * 1024]);
+    // Nothing waits: at once.
+    left.transport.tell_left(ours.link, Class::Bulk);
+    let Inbound::Left { link, class: Class::Bulk } = left.next().await else { panic!() };
+    assert_eq!(link, ours.link);
+    // The other side does not read: it cannot leave.
+    while left.transport.send(ours.link, Class::Bulk, &large) == Sent::Queued {}
+    left.transport.tell_left(ours.link, Class::Bulk);
+    let Inbound::Congested { .. } = left.next().await else { panic!() };
+    assert!(timeout(Duration::from_millis(100), left.next()).await.is_err());
+    let mut frames = 0;
+    loop {
+        tokio::select! {
+            inbound = left.next() => match inbound {
+                Inbound::Left { link, class: Class::Bulk } if link == ours.link => break,
+                other => panic!("{other:?}"),
+            },
+            inbound = right.next() => match inbound {
+                Inbound::Frame { link, .. } if link == theirs.link => frames += 1,
+                other => panic!("{other:?}"),
+            },
+        }
+    }
+    assert!(0 < frames);
+}
+
+#[tokio::test]
+async fn a_link_that_is_closed_sends_no_bulk_any_more() {
+    // CLASS-2
+    let mut left = node(1).await;
+    let mut right = node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
+    let (ours, _) = linked(&mut left, &mut right).await;
+    let large = Bytes::from(vec![0; 64 * 1024]);
+    let mut queued = 0;
+    while left.transport.send(ours.link, Class::Bulk, &large) == Sent::Queued {
+        queued += 1;
+    }
+    let last = Bytes::from_static(b"last");
+    assert_eq!(left.transport.send(ours.link, Class::Control, &last), Sent::Queued);
+    left.transport.close(ours.link, Some(Bytes::from_static(b"goodbye")));
+    let mut arrived = [0; 4];
+    loop {
+        match right.next().await {
+            Inbound::Frame { class, .. } => arrived[class.index()] += 1,
+            Inbound::Closed { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(arrived[Class::Bulk.index()] < queued, "{arrived:?} of {queued}");
+    assert_eq!(arrived[Class::Control.index()], 2, "the goodbye and what was not bulk");
 }
 
 /// Less than what the buffers of both ends take on any system.
