@@ -33,7 +33,7 @@ struct Row {
 impl Disk {
     /// Reads what a node wakes up with. `sold` is the book that was there at first.
     pub(crate) fn load(&self, vault: &Vault, sold: Vec<BookRow>) -> Snapshot {
-        let stored = vault.records(self.records.iter().copied());
+        let stored = vault.records(&self.records);
         let mut items: Vec<_> = stored.into_iter().map(|stored| stored.kept).collect();
         items.sort_unstable_by_key(|kept| (kept.set, kept.key));
         let mut book: BTreeMap<NodeId, BookRow> =
@@ -90,9 +90,10 @@ impl Disk {
     /// Reads those of these records that it holds, in order, up to the one that fills `bytes_max`.
     pub(crate) fn read(&self, ids: &[RecordId], bytes_max: usize, vault: &Vault) -> Vec<Signed> {
         let numbers = ids.iter().filter_map(|id| vault.number(id));
-        let held = numbers.filter(|number| self.records.binary_search(number).is_ok());
+        let held: Vec<u32> =
+            numbers.filter(|number| self.records.binary_search(number).is_ok()).collect();
         let (mut bytes, mut records) = (0, Vec::new());
-        for stored in vault.records(held) {
+        for stored in vault.records(&held) {
             if bytes_max <= bytes {
                 break;
             }

@@ -112,6 +112,26 @@ fn a_disk_holds_what_the_store_would() {
     }
 }
 
+#[test]
+fn who_reads_never_waits_for_ever_behind_who_writes() {
+    let identity = Identity::from_seed([1; 32]);
+    let mut story = Story::default();
+    let batches: Vec<Batch> = (0..2_000)
+        .map(|place| Batch { keep: vec![story.keep(place, &identity)], ..Batch::default() })
+        .collect();
+    let (vault, mut writer, mut reader) = (Vault::default(), Disk::default(), Disk::default());
+    let (first, rest) = batches.split_at(200);
+    first.iter().for_each(|batch| reader.apply(batch, &vault));
+    let ids: Vec<Digest> = first.iter().map(|batch| batch.keep[0].id).collect();
+    let vault = &vault;
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(move || rest.iter().for_each(|batch| writer.apply(batch, vault)));
+        while !writing.is_finished() {
+            assert_eq!(reader.read(&ids, usize::MAX, vault).len(), 200);
+        }
+    });
+}
+
 /// Reads back what stands in a store, for the next batches of a story.
 fn standing(store: &MemoryStore) -> std::collections::BTreeMap<Digest, Keep> {
     let keep = |kept: Kept| {
