@@ -317,7 +317,7 @@ const FILES: &[(&str, &str)] = files! {
     "restart-empty"
     "mute-33" "lying-33" "lying-reconcilers" "withholding-20" "eclipse-50" "spam-10" "poison-20" "forged-20"
     "replay-20" "flood-5" "sybil-50"
-    "large-128k" "mixed-sizes" "alert-under-bulk" "burst-100k" "heterogeneous" "nat-30"
+    "large-128k" "mixed-sizes" "alert-under-bulk" "overload" "burst-100k" "heterogeneous" "nat-30"
 };
 
 #[cfg(test)]
