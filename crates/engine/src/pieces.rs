@@ -33,7 +33,7 @@ use window::Window;
 #[derive(Debug)]
 pub(crate) struct Pieces {
     bodies: BTreeMap<ShortId, Body>,
-    /// Bodies that were complete a while ago.
+    /// Bodies that were settled a while ago.
     done: Memory,
     /// Heads whose signature was right, so that it is not checked again should the body come
     /// again. The oldest makes room.
@@ -156,8 +156,8 @@ impl Pieces {
         self.limits.bodies_max / 2 <= coming.count()
     }
 
-    /// Says whether all of a record was here lately.
-    pub(crate) fn was_whole(&self, id: &RecordId) -> bool {
+    /// Says whether a record entered lately, or was refused for good.
+    pub(crate) fn is_settled(&self, id: &RecordId) -> bool {
         self.done.has(id)
     }
 
@@ -182,7 +182,7 @@ impl Pieces {
             gone.extend(self.drop_stale(|body| body.is_owed_by(link), now)?);
         }
         if self.limits.bodies_max <= self.bodies.len() {
-            let idle = |body: &Body| body.is_whole();
+            let idle = |body: &Body| body.is_settled();
             gone.extend(match self.bodies.values().any(idle) {
                 true => self.drop_first(name),
                 false => self.drop_stale(|_| true, now)?,
@@ -205,7 +205,7 @@ impl Pieces {
     /// Drops the complete body not needed for longest, or else an incomplete one.
     fn drop_first(&mut self, but: ShortId) -> Option<RecordId> {
         let others = self.bodies.iter().filter(|(name, _)| **name != but);
-        let first = others.min_by_key(|(_, body)| (!body.is_whole(), body.used()));
+        let first = others.min_by_key(|(_, body)| (!body.is_settled(), body.used()));
         let name = first.map(|(name, _)| *name)?;
         self.drop_body(name)
     }
@@ -352,10 +352,16 @@ impl Pieces {
             self.bytes += bytes;
             self.brought.insert(link, now.time());
         }
-        if got == Got::All {
-            self.done.add(*body.id(), now);
-        }
         (got, self.make_room(name))
+    }
+
+    /// The record of a body has entered, or never will: it is not needed again.
+    pub(crate) fn settle(&mut self, name: ShortId, now: Now) {
+        if let Some(body) = self.bodies.get_mut(&name) {
+            body.settle();
+            self.done.add(*body.id(), now);
+            self.schedule.renew(name, Some(body));
+        }
     }
 
     /// Returns a body that is complete, in one.
@@ -397,12 +403,12 @@ impl Pieces {
         self.schedule.renew(name, self.bodies.get(&name));
     }
 
-    /// Drops a body. Returns its id if it was not complete.
+    /// Drops a body. Returns its id if it was not settled: then it may come again.
     pub(crate) fn drop_body(&mut self, name: ShortId) -> Option<RecordId> {
         let body = self.bodies.remove(&name)?;
         self.schedule.renew(name, None);
         self.bytes = self.bytes.saturating_sub(body.bytes());
-        (!body.is_whole()).then(|| *body.id())
+        (!body.is_settled()).then(|| *body.id())
     }
 
     /// Drops others until one more body, and all bytes, have room.

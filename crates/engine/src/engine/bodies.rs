@@ -33,7 +33,7 @@ impl Engine {
         let name = self.recents.name(&record);
         let came = self.missing.came(name, Some(id), now);
         let known = self.pieces.get(name).is_some();
-        if known || self.pieces.was_whole(&record) || self.intake.has(&record) {
+        if known || self.pieces.is_settled(&record) || self.intake.has(&record) {
             return self.second_head(id, carried, came.asked, now);
         }
         let of_author = TreeId::of(&author);
@@ -305,13 +305,18 @@ impl Engine {
         let opened = Signed { body, author, signature }.open().ok().filter(|it| it.id == id);
         let (Some(opened), Some(body)) = (opened, self.pieces.get(name)) else {
             // Its author signed what is no record. Who carried it could not know.
+            self.pieces.settle(name, now);
             self.pieces.drop_body(name);
             return self.disbelieve(None, &id, "its pieces are no record");
         };
         let (ttl, hops, spread, tree) = (body.ttl, body.hops, body.spread, body.tree);
         let sources: Vec<Source> = body.sources().map(Source::Link).collect();
         let source = sources.first().copied();
-        let Some(source) = source.or_else(|| self.any_link()) else { return };
+        let Some(source) = source.or_else(|| self.any_link()) else {
+            // Nobody is there any more; it comes again with the next one.
+            self.pieces.drop_body(name);
+            return self.recents.forget(&id);
+        };
         self.counters.messages_received +=
             u64::from(matches!(opened.record.content, Content::Message(_)));
         let arrival = Arrival { opened, ttl, hops, spread, source, tree };
@@ -323,9 +328,13 @@ impl Engine {
             None | Some(Standing::Held | Standing::New | Standing::Stale) => None,
         });
         if let Some(refusal) = refusal {
+            if refusal != wire::Refusal::NoRoom {
+                self.pieces.settle(name, now);
+            }
             self.pieces.drop_body(name);
             return self.refuse(&arrival.opened, source, refusal);
         }
+        self.pieces.settle(name, now);
         let Arrival { opened, .. } = arrival;
         let pending = Pending { opened, place, ttl, hops, spread, sources, rivals: Vec::new() };
         let parcel = self.admit(pending, now);

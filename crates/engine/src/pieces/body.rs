@@ -50,6 +50,9 @@ pub(crate) struct Body {
     /// When something new came of it last, and how long that had taken.
     pub(super) heard: Time,
     pub(super) gap_ms: u64,
+    /// Whether its record has entered or was refused: what is complete may still wait for its
+    /// signature.
+    settled: bool,
     /// When it became known here.
     begun: Time,
     used: Time,
@@ -72,7 +75,7 @@ impl Body {
 
     pub(super) fn whole(begun: Begun, body: &Bytes, salt: u64, now: Now) -> Self {
         let mut this = Self::new(begun, salt, now);
-        (this.genuine, this.held) = (true, this.head.all());
+        (this.genuine, this.settled, this.held) = (true, true, this.head.all());
         this.cut(body);
         this
     }
@@ -102,9 +105,18 @@ impl Body {
             salt,
             heard: now.time(),
             gap_ms: 0,
+            settled: false,
             begun: now.time(),
             used: now.time(),
         }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    pub(super) fn settle(&mut self) {
+        self.settled = true;
     }
 
     pub(super) fn begun(&self) -> Time {
@@ -273,7 +285,7 @@ impl Body {
         now: Now,
         words: &mut Vec<Word>,
     ) -> bool {
-        if self.is_whole() {
+        if self.settled {
             return now.mono_ms < self.used().0.saturating_add(KEPT_MS);
         }
         if self.heard.0.saturating_add(COMING_MS) <= now.mono_ms {
@@ -287,11 +299,11 @@ impl Body {
 
     /// Returns when [`Body::mend`] is due.
     pub(super) fn due(&self) -> Time {
-        if self.is_whole() {
+        if self.settled {
             return Time(self.used().0.saturating_add(KEPT_MS));
         }
         let gone = Time(self.heard.0.saturating_add(COMING_MS));
-        if self.genuine { self.look_at().min(gone) } else { gone }
+        if self.genuine && !self.is_whole() { self.look_at().min(gone) } else { gone }
     }
 
     pub(super) fn link_gone(&mut self, link: LinkId, now: Now, words: &mut Vec<Word>) {

@@ -546,3 +546,20 @@ proptest! {
         prop_assert_eq!(lab.kept(&id_of(&signed)), Some(&signed));
     }
 }
+
+#[test]
+fn what_was_whole_and_made_room_before_it_was_checked_comes_again() {
+    // PIECE-7
+    let (mut lab, links) = lab_with(3, |it| it.bodies_bytes_max = 70_000);
+    let (first, second) = (large(1, 40_000), large(2, 60_000));
+    lab.verifies = false;
+    for signed in [&first, &second] {
+        herald(&mut lab, links[0], signed, Offer::Ask);
+        (0..count_of(signed)).for_each(|at| drop(deliver(&mut lab, links[0], signed, at)));
+    }
+    lab.verifies = true;
+    herald(&mut lab, links[1], &first, Offer::Repair);
+    let effects: Vec<Effect> =
+        (0..count_of(&first)).flat_map(|at| deliver(&mut lab, links[1], &first, at)).collect();
+    assert_eq!(accepted(&effects), vec![id_of(&first)]);
+}
