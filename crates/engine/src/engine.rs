@@ -2,8 +2,8 @@
 //!
 //! The parts are files of their own and do not know each other. Below: `greet` (links come and
 //! go), `records` (what enters), `broadcast` (where it goes), `agree` (neighbours tell each other how
-//! their sets look), `compare` and `sketching` (they find what one lacks), `lattice` (design-A nodes), `tick` (what is
-//! due), `view` (what the operator sees).
+//! their sets look), `compare` and `sketching` (they find what one lacks), `lattice` (design-A
+//! nodes), `tick` (what is due), `view` (what the operator sees).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -228,7 +228,6 @@ impl Engine {
     /// Advances by one input and returns what must happen next.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         match input {
-            Input::Left(link, _) => self.piece_left(link, now),
             Input::Congested(link, _, frames) => self.congested(link, frames, now),
             Input::Connected(connected) => self.connected(&connected, now),
             Input::DialFailed(address, why) => self.dial_failed(&address, &why, now),
@@ -239,6 +238,7 @@ impl Engine {
             Input::Frame(link, bytes) => self.frame(link, &bytes, now),
             Input::Glanced(ticket, done) => self.glanced(ticket, done, now),
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
+            Input::Left(link, _) => self.piece_left(link, now),
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
             Input::Loaded(ticket, records) if self.wanted.contains_key(&ticket) => {
                 self.hand_over(ticket, records, now);
@@ -268,8 +268,8 @@ impl Engine {
         effects
     }
 
-    /// Returns where the store had lost or changed what the sets rest on, if that was ever seen. What this
-    /// engine said since is worth nothing: whoever runs it must stop.
+    /// Returns where the store had lost or changed what the sets rest on, if that was ever seen.
+    /// What this engine said since is worth nothing: whoever runs it must stop.
     pub fn lost(&self) -> Option<Digest> {
         self.sets.lost()
     }

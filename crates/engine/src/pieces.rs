@@ -4,7 +4,7 @@
 //! that what waits still waits here, where it can be taken back. Nothing here knows trees or
 //! whether a record is welcome.
 //!
-//! Bounds: `bodies_max` bodies and `bodies_bytes_max` bytes of them; complete ones make room
+//! Bounds: `bodies_max` bodies and `bodies_bytes_max` bytes of them; settled ones make room
 //! first, those not needed for longest before the others. `bodies_per_link_max` incomplete bodies
 //! for each link that brought their heads (PIECE-7). Of incomplete ones that of which nothing came
 //! for longest makes room, once that is a second; before, the new one is not taken. What is not

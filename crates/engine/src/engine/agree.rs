@@ -144,15 +144,14 @@ impl Engine {
         let due: Vec<LinkId> =
             open.iter().filter(|(_, at)| *at <= now.time()).map(|(id, _)| *id).collect();
         let width = self.rounds.width(due.len(), now);
-        let (again, due) = due.into_iter().partition(|id| self.owes_answer(*id, now));
+        let (again, due): (Vec<LinkId>, Vec<LinkId>) =
+            due.into_iter().partition(|id| self.owes_answer(*id, now));
+        // Whether a silent one is there at all, the answer to a ping says.
+        again.iter().for_each(|id| self.suspected(*id, now));
         let mut asked = self.random.pick(due, width);
-        // Whether a silent one is of use is found out beside that, not instead.
+        // Whether it is of use is found out beside that, not instead.
         asked.extend(again);
         for id in asked {
-            if self.owes_answer(id, now) {
-                // Whether it is there at all, the answer to a ping says.
-                self.suspected(id, now);
-            }
             let Some(link) = self.links.get_mut(id) else { continue };
             link.answers.asked(link.heard, now.time());
             if link.answers.is_useless(now.time()) {

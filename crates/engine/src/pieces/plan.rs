@@ -189,6 +189,6 @@ const LATE_MS: u64 = 50;
 /// Nothing for so long, or two round trips, or three times as long as the last piece took: the
 /// rest is asked of another link. Twice as long each time, up to sixteen times.
 const STALL_MS: u64 = 100;
+const STALL_MS_MAX: u64 = 2_000;
 /// How long a link may be busy with other bodies.
 const BORNE_MS: u64 = 5_000;
-const STALL_MS_MAX: u64 = 2_000;
