@@ -557,6 +557,7 @@ fn what_was_whole_and_made_room_before_it_was_checked_comes_again() {
         herald(&mut lab, links[0], signed, Offer::Ask);
         (0..count_of(signed)).for_each(|at| drop(deliver(&mut lab, links[0], signed, at)));
     }
+    assert_eq!(lab.engine.status().counters.dropped, 1, "that is known");
     lab.verifies = true;
     herald(&mut lab, links[1], &first, Offer::Repair);
     let effects: Vec<Effect> =
