@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use daemon::api::types::EventData;
 use daemon::node::{Publication, Status};
-use daemon::wire::MessageKind;
+use daemon::wire::{Class, MessageKind};
 use daemon::{Item, Running, Settings, Subscription};
 use futures::future::try_join_all;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -109,6 +109,7 @@ impl Network for Trellis {
             payload: Bytes::from(text),
             reply_to: None,
             life_ms: commands.message_life_ms(),
+            class: Class::Normal,
         };
         commands.publish(publication).await?;
         Ok(())
