@@ -18,6 +18,7 @@ use crate::alerts::Alerts;
 use crate::announcements::Announcements;
 use crate::author::Author;
 use crate::chamber::Chamber;
+use crate::departures::Departures;
 use crate::doors::Doors;
 use crate::exchanges::Exchanges;
 use crate::forest::Forest;
@@ -45,6 +46,7 @@ mod greet;
 mod lattice;
 mod mix;
 mod probe;
+mod relief;
 mod records;
 mod search;
 mod sketching;
@@ -72,6 +74,7 @@ pub struct Engine {
     recents: Recents,
     missing: Missing,
     announcements: Announcements,
+    departures: Departures,
     pieces: Pieces,
     /// Bodies whose pieces wait until what was written before is on disk, and whom they follow to.
     setting_off: BTreeMap<TicketId, (ShortId, Vec<LinkId>)>,
@@ -182,6 +185,7 @@ impl Engine {
             recents: Recents::new(session, config.recents_max),
             missing: Missing::new(&config),
             announcements: Announcements::new(config.announce_ms),
+            departures: Departures::default(),
             pieces: Pieces::new(&config),
             setting_off: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -238,7 +242,7 @@ impl Engine {
             Input::Frame(link, bytes) => self.frame(link, &bytes, now),
             Input::Glanced(ticket, done) => self.glanced(ticket, done, now),
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
-            Input::Left(link, _) => self.piece_left(link, now),
+            Input::Left(link, class) => self.left(link, class, now),
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
             Input::Loaded(ticket, records) if self.wanted.contains_key(&ticket) => {
                 self.hand_over(ticket, records, now);

@@ -10,6 +10,7 @@ mod book;
 mod chamber;
 mod config;
 mod declined;
+mod departures;
 mod doors;
 mod engine;
 mod event;

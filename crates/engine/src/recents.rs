@@ -86,11 +86,21 @@ impl Recents {
         self.recents.values_mut().for_each(|recent| recent.holders.remove(links));
     }
 
-    /// Finds the records that we announced to a peer under its key.
+    /// Finds the records that we announced to a peer under its key, the latest first: what is asked
+    /// for was announced a moment ago, so few are looked at however many there are.
     pub(crate) fn announced(&self, key: u64, names: &[ShortId]) -> Vec<Recent> {
-        let names: BTreeSet<&ShortId> = names.iter().collect();
-        let recents = self.recents.values();
-        recents.filter(|it| names.contains(&ShortId::of(key, &it.id))).copied().collect()
+        let mut names: BTreeSet<ShortId> = names.iter().copied().collect();
+        let mut found = Vec::new();
+        for (_, name) in self.order.iter().rev() {
+            if names.is_empty() {
+                break;
+            }
+            let Some(recent) = self.recents.get(name) else { continue };
+            if names.remove(&ShortId::of(key, &recent.id)) {
+                found.push(*recent);
+            }
+        }
+        found
     }
 }
 

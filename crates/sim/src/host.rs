@@ -42,6 +42,8 @@ pub(crate) struct Host {
     pub(crate) processor_free_us: u64,
     pub(crate) worker_free_us: u64,
     pub(crate) council_free_us: u64,
+    /// When its last turn begins or began.
+    pub(crate) disk_turn_us: u64,
     pub(crate) disk_free_us: u64,
     pub(crate) uplink_free_us: u64,
     /// What waits for the processor. Bound: what the uplinks of its peers can send.
@@ -122,6 +124,7 @@ impl Host {
             processor_free_us: 0,
             worker_free_us: 0,
             council_free_us: 0,
+            disk_turn_us: 0,
             disk_free_us: 0,
             uplink_free_us: 0,
             inbox: VecDeque::new(),
@@ -177,10 +180,14 @@ impl Host {
         self.next_link - 1
     }
 
-    /// Books the disk for one write or read. Returns when it is done.
+    /// Books the disk for one write or read. Returns when it is done. What comes while it is busy
+    /// is done together, in its next turn: the daemon's store writes in groups.
     pub(crate) fn disk_us(&mut self, at_us: u64, more_us_max: u64) -> u64 {
-        let took_us = (1_000 + self.chance.below(more_us_max + 1)) * self.factor;
-        self.disk_free_us = self.disk_free_us.max(at_us) + took_us;
+        if self.disk_turn_us <= at_us {
+            let took_us = (1_000 + self.chance.below(more_us_max + 1)) * self.factor;
+            self.disk_turn_us = self.disk_free_us.max(at_us);
+            self.disk_free_us = self.disk_turn_us + took_us;
+        }
         self.disk_free_us
     }
 

@@ -199,7 +199,7 @@ impl Engine {
     pub(super) fn send_out(&mut self, when: When, parcels: Vec<Parcel>, now: Now) {
         let (large, small): (Vec<Parcel>, Vec<Parcel>) =
             parcels.into_iter().partition(|parcel| is_large(&parcel.carried.signed));
-        self.outbox.push(when, small);
+        self.depart(when, small, now);
         large.into_iter().for_each(|parcel| self.set_off(parcel, when, now));
     }
 
@@ -415,6 +415,7 @@ impl Engine {
                 let lane = lane_of(class);
                 self.outbox.send_as(lane, link, &Frame::Piece(Piece { name, index, bytes }));
                 self.outbox.now(Effect::TellLeft(link, lane));
+                self.departures.piece_sent(link, lane);
             }
             What::State { pieces, held } => {
                 let pull = Frame::Pull(Pull { name, pieces, held });

@@ -11,6 +11,7 @@ use wire::{
 
 use super::Engine;
 use super::bodies::is_large;
+use super::relief::Whose;
 use crate::intake::{Arrival, Source, Spread};
 use crate::missing::Asks;
 use crate::outbox::{Parcel, When};
@@ -150,6 +151,8 @@ impl Engine {
             (Class::Alert, _) => (links, Vec::new()),
             (_, Spread::Asked | Spread::Push) => self.forest.split(recent.tree, links, now),
         };
+        let (eager, lazy) =
+            self.relieve(&opened.id, (class, Whose::Theirs), (eager, lazy), now);
         self.announce(&opened.id, lazy, now);
         // One hop less (GOSSIP-3).
         let ttl = carried.ttl.checked_sub(1).filter(|_| !eager.is_empty())?;
@@ -278,7 +281,7 @@ impl Engine {
             let class = opened.record.class();
             pushes.push(Parcel { class, carried, links: vec![link] });
         }
-        self.outbox.push(When::AtOnce, pushes);
+        self.depart(When::AtOnce, pushes, now);
     }
 
     /// Asks for what was announced and did not come, and tells what waits to be told.
@@ -323,6 +326,7 @@ impl Engine {
         self.forest.link_gone(id);
         self.missing.link_gone(id);
         self.announcements.link_gone(id);
+        self.departures.link_gone(id);
     }
 
     /// A record of ours begins its way.
@@ -345,6 +349,7 @@ impl Engine {
             Class::Alert => (links, Vec::new()),
             Class::Bulk | Class::Control | Class::Normal => self.forest.split(tree, links, now),
         };
+        let (eager, lazy) = self.relieve(&opened.id, (class, Whose::Ours), (eager, lazy), now);
         self.announce(&opened.id, lazy, now);
         let name = self.recents.name(&opened.id);
         self.recents.hold(name, self.set_of(&eager));

@@ -1,0 +1,67 @@
+//! Links that are behind are told of records instead of being sent them (CLASS-3).
+//!
+//! A tree has the shape of the shortest way, so all neighbours of an author are its children. Where
+//! it writes more than its uplink carries to all of them, what waits for one of them would be old
+//! when it leaves, while they could get it from each other. Whoever is told asks somebody who has
+//! room, or finds it by comparison.
+
+use wire::{Class, RecordId};
+
+use super::Engine;
+use crate::departures::Asker;
+use crate::outbox::{Parcel, When};
+use crate::{Effect, LinkId, Now};
+
+/// Whose record is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Whose {
+    /// Nobody else has it.
+    Ours,
+    /// Whoever sent it has it as well.
+    Theirs,
+}
+
+impl Engine {
+    /// Moves links that are behind from those that are pushed a record to those that are told of
+    /// it. A record of ours goes to one of them all the same if all are: another for each record,
+    /// so that together they have everything.
+    pub(super) fn relieve(
+        &self,
+        id: &RecordId,
+        (class, whose): (Class, Whose),
+        (mut eager, mut lazy): (Vec<LinkId>, Vec<LinkId>),
+        now: Now,
+    ) -> (Vec<LinkId>, Vec<LinkId>) {
+        if class == Class::Alert {
+            return (eager, lazy);
+        }
+        let behind = |link: &LinkId| self.departures.is_behind(*link, class, now);
+        let mut relieved: Vec<LinkId> = eager.extract_if(.., |link| behind(link)).collect();
+        if eager.is_empty() && whose == Whose::Ours && !relieved.is_empty() {
+            let turn = usize::from(id.0[0]) % relieved.len();
+            eager.push(relieved.swap_remove(turn));
+        }
+        lazy.extend(relieved);
+        (eager, lazy)
+    }
+
+    /// Sends records, and asks now and then when they will have left.
+    pub(super) fn depart(&mut self, when: When, parcels: Vec<Parcel>, now: Now) {
+        let mut asks = Vec::new();
+        for Parcel { class, carried, links } in &parcels {
+            let bytes = carried.signed.size();
+            let asking = links.iter().filter(|link| self.departures.sent(**link, *class, bytes, now));
+            asks.extend(asking.map(|link| Effect::TellLeft(*link, *class)));
+        }
+        self.outbox.push(when, parcels);
+        asks.into_iter().for_each(|ask| self.outbox.effect(when, ask));
+    }
+
+    /// What was sent on a link in a class has left the machine.
+    pub(super) fn left(&mut self, link: LinkId, class: Class, now: Now) {
+        match self.departures.left(link, class) {
+            Some(Asker::Piece) => self.piece_left(link, now),
+            Some(Asker::Records) | None => {}
+        }
+    }
+}
