@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backup, checkpoint, completions, config, demo, get, import, list, peers, publish, put, rm,
-    root, sim, status, up, verify, watch,
+    backup, checkpoint, completions, config, contradictions, demo, get, import, list, peers,
+    publish, put, rm, root, sim, status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -52,6 +52,7 @@ pub(crate) enum Verb {
     Root(root::Args),
     Verify(verify::Args),
     Import(import::Args),
+    Contradictions(contradictions::Args),
     #[command(subcommand)]
     Checkpoint(checkpoint::Verb),
     #[command(subcommand)]

@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod contradictions;
 pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod import;
@@ -60,6 +61,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Check(args) => backup::check(&args, &place()?),
         Verb::Completions(args) => completions::run(&args, output),
         Verb::Config(verb) => config::run(&verb, &place()?).await,
+        Verb::Contradictions(args) => contradictions::run(&args, &place()?).await,
         Verb::Demo(args) => demo::run(&args, global.dir.as_deref(), output).await,
         Verb::Get(args) => get::run(&args, &place()?).await,
         Verb::Import(args) => import::run(&args, &place()?).await,
@@ -95,6 +97,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Checkpoint(_)
         | Verb::Completions(_)
         | Verb::Config(_)
+        | Verb::Contradictions(_)
         | Verb::Get(_)
         | Verb::Import(_)
         | Verb::List(_)

@@ -68,6 +68,7 @@ pub(crate) fn gate(token: &str, address: SocketAddr) -> Gate {
 pub(crate) fn router(context: Shared) -> Router {
     Router::new()
         .route("/v1/checkpoints", get(routes::checkpoints::list))
+        .route("/v1/contradictions", get(routes::contradictions::list))
         .route("/v1/checkpoints/{name}", get(routes::checkpoints::read))
         .route("/v1/status", get(routes::status::status))
         .route("/v1/peers", get(routes::peers::list).post(routes::peers::add))

@@ -6,7 +6,7 @@ use node::{
     Answer, Command, CommandError, Draft, Minutes, PeerStatus, Place, Proven, Publication, Status,
 };
 use tokio::sync::{mpsc, oneshot};
-use wire::{Address, Class, RecordId};
+use wire::{Address, Class, Digest, RecordId};
 
 use crate::feed::Feed;
 
@@ -120,6 +120,19 @@ impl Commands {
         }
     }
 
+    /// Returns who is proven to have signed two records with one number, at most so many behind a place:
+    /// places and records, which are in the store by then.
+    pub async fn contradictions(
+        &self,
+        after: Option<Digest>,
+        max: usize,
+    ) -> Result<Vec<(Digest, RecordId)>, Failure> {
+        match self.ask(Command::Contradictions(after, max)).await? {
+            Answer::Contradictions(found) => Ok(found),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Returns what the node knows of checkpoints; `None` where its network has no attesters.
     pub async fn checkpoints(&self) -> Result<Option<Box<Minutes>>, Failure> {
         match self.ask(Command::Checkpoints).await? {
@@ -181,6 +194,7 @@ impl Commands {
 fn unexpected(answer: &Answer) -> Failure {
     let name = match answer {
         Answer::Checkpoints(_) => "checkpoints",
+        Answer::Contradictions(_) => "contradictions",
         Answer::Done => "done",
         Answer::Levels(_) => "levels",
         Answer::Peers(_) => "peers",

@@ -171,6 +171,11 @@ fn accepted_event(accepted: Accepted) -> Option<EventData> {
             let origin = Origin { id, created, hops: carried.hops, from };
             Some(EventData::Message(message_event(origin, &carried.signed, message)))
         }
+        Content::Contradiction(proof) => {
+            let (author, advice) = (short(proof.author), "see `trellis contradictions`");
+            tracing::warn!(author, advice, "an author signed two records with one number");
+            None
+        }
         Content::Profile(_) => None,
     }
 }

@@ -133,7 +133,7 @@ impl Known {
         let record = Signed::clone(&self.profile).open().ok()?.record;
         match record.content {
             Content::Profile(profile) => Some((record.created, profile)),
-            Content::Entry(_) | Content::Message(_) => None,
+            Content::Contradiction(_) | Content::Entry(_) | Content::Message(_) => None,
         }
     }
 

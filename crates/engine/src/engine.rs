@@ -26,6 +26,7 @@ use crate::intake::Intake;
 use crate::links::Links;
 use crate::membership::Membership;
 use crate::missing::Missing;
+use crate::numbers::Numbers;
 use crate::outbox::Outbox;
 use crate::pieces::Pieces;
 use crate::random::Random;
@@ -41,6 +42,7 @@ mod bodies;
 mod broadcast;
 mod circle;
 mod compare;
+mod contradictions;
 mod council;
 mod greet;
 mod lattice;
@@ -69,6 +71,7 @@ pub struct Engine {
     links: Links,
     membership: Membership,
     intake: Intake,
+    numbers: Numbers,
     alerts: Alerts,
     forest: Forest,
     recents: Recents,
@@ -192,6 +195,7 @@ impl Engine {
             salt: (Time::default(), 0),
             membership: Membership::new(me, &config, kept.book),
             intake: Intake::new(&config),
+            numbers: Numbers::default(),
             alerts: Alerts::new(&config),
             doors: Doors::new(&config),
             random,
@@ -249,6 +253,9 @@ impl Engine {
             }
             Input::Loaded(ticket, _) if self.setting_off.contains_key(&ticket) => {
                 self.pieces_set_off(ticket, now);
+            }
+            Input::Loaded(ticket, records) if self.numbers.is_reading(ticket) => {
+                self.rival_read(ticket, records, now);
             }
             Input::Loaded(ticket, records) if self.exchanges.is_loading(ticket) => {
                 self.sketch_loaded(ticket, records, now);

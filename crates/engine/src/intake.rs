@@ -98,6 +98,7 @@ impl Intake {
     ) -> Result<(), Refusal> {
         let record = &arrival.opened.record;
         let bytes_max = match record.content {
+            Content::Contradiction(_) => limits::CONTRADICTION_BYTES_MAX,
             Content::Profile(_) => limits::PROFILE_BYTES_MAX,
             Content::Entry(_) | Content::Message(_) => self.body_bytes_max,
         };

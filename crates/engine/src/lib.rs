@@ -23,6 +23,7 @@ mod maps;
 mod membership;
 mod memory;
 mod missing;
+mod numbers;
 mod outbox;
 mod pieces;
 mod places;

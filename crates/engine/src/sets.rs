@@ -269,6 +269,14 @@ impl Sets {
         set == Set::Messages && (below_floor || bucket(key) < hour_of(unix_ms))
     }
 
+    /// Returns against how many authors there is a proof; none are known until all leaves are in memory.
+    pub(crate) fn contradictions_len(&self) -> u64 {
+        if !self.filling.is_over() {
+            return 0;
+        }
+        self.maps.state.part(&contradictions()).map_or(0, |part| part.count)
+    }
+
     /// Says whether something stands at a place.
     pub(crate) fn holds(&self, place: &Place) -> bool {
         self.map(place.set).get(&place.key).is_some()
@@ -326,6 +334,7 @@ impl Place {
     /// Returns the place of an entry or message; a profile has none.
     pub(crate) fn of(id: &RecordId, author: &NodeId, record: &Record) -> Option<Self> {
         match &record.content {
+            Content::Contradiction(it) => Some(Self::of_contradiction(&it.author)),
             Content::Entry(entry) => Some(Self::of_entry(author, entry)),
             Content::Message(_) => {
                 let tag = Digest(*b"messages\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
@@ -335,10 +344,21 @@ impl Place {
         }
     }
 
+    /// Returns the place of the proof against an author: one for each (CONTRA-2).
+    fn of_contradiction(author: &NodeId) -> Self {
+        let hash = Digest::of("trellis-contradiction-place-v1", &[author.as_bytes()]);
+        Self { set: Set::State, key: join(contradictions().key(), 0, &hash) }
+    }
+
     /// Returns the place of an author's entry.
     pub(crate) fn of_entry(author: &NodeId, entry: &Entry) -> Self {
         Self { set: Set::State, key: place_of_entry(&entry.collection, author, &entry.name) }
     }
+}
+
+/// Where proofs against authors stand in the state.
+pub(crate) fn contradictions() -> Prefix {
+    Prefix::new(&Digest::of("trellis-contradictions-v1", &[]), 64)
 }
 
 /// Returns the key at which an author's entry stands in the state.

@@ -19,6 +19,9 @@ pub struct Status {
     pub state_version: u64,
     /// The messages.
     pub messages: SetSummary,
+    /// Authors that are proven to have signed two records with one number; 0 for the moment after a start
+    /// in which the leaves of the state come into memory.
+    pub contradictions: u64,
     /// Links that have said hello.
     pub links: usize,
     /// Linked peers that agreed to the root our state has now.

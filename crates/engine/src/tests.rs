@@ -5,6 +5,7 @@ mod alerts;
 mod book;
 mod broadcast;
 mod circle;
+mod contradictions;
 mod council;
 mod doors;
 mod filling;

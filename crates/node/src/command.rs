@@ -6,7 +6,7 @@ use crate::levels::{LevelError, OwnLevel, Reading};
 use bytes::Bytes;
 use engine::checkpoint::{Committee, Evidence, Sealed};
 use engine::{PeerStatus, Proven, Status};
-use wire::{Address, Class, MessageKind, NodeId, RecordId, WireError};
+use wire::{Address, Class, Digest, MessageKind, NodeId, RecordId, WireError};
 
 /// Names a command; its answer repeats it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -19,6 +19,8 @@ pub enum Command {
     AddPeer(Address),
     /// What is final, and who broke its word?
     Checkpoints,
+    /// Who signed two records with one number? At most so many, behind a place.
+    Contradictions(Option<Digest>, usize),
     /// Say goodbye to everybody; the node is about to stop.
     Leave,
     /// What is exact here of our levels, what do others see, and what of the budget is spent?
@@ -94,6 +96,8 @@ pub struct Minutes {
 pub enum Answer {
     /// What is known of checkpoints; `None` where the network has no attesters.
     Checkpoints(Option<Box<Minutes>>),
+    /// The places of the proofs, and their records; all of them are on disk.
+    Contradictions(Vec<(Digest, RecordId)>),
     /// Done.
     Done,
     /// Our levels. After a setting: as they are on disk by then.

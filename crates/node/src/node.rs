@@ -65,11 +65,11 @@ impl Node {
     /// Advances by one input; perform the effects in order.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
         match input {
-            Input::Command(id, Command::Prove(place)) => {
-                let proven = self.engine.prove(&place.key());
+            Input::Command(id, command @ (Command::Contradictions(..) | Command::Prove(_))) => {
+                let answer = self.command(command, now);
                 // Nothing more to write: the answer waits for all that was to be written before.
                 let before = Effect::Net(engine::Effect::Persist(engine::Batch::default()));
-                vec![before, Effect::Answer(id, Answer::Proven(proven))]
+                vec![before, Effect::Answer(id, answer)]
             }
             Input::Command(id, command) => {
                 let (answer, asks_levels) = match self.command(command, now) {
@@ -109,6 +109,9 @@ impl Node {
                 Answer::Done
             }
             Command::Checkpoints => Answer::Checkpoints(self.minutes().map(Box::new)),
+            Command::Contradictions(after, max) => {
+                Answer::Contradictions(self.engine.contradictions(after.as_ref(), max))
+            }
             Command::Leave => {
                 self.stopping = true;
                 self.engine.leave();

@@ -236,6 +236,7 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         Answer::Published { id, .. } => std::slice::from_ref(id),
         Answer::Written(ids) => ids,
         Answer::Checkpoints(_)
+        | Answer::Contradictions(_)
         | Answer::Done
         | Answer::Levels(_)
         | Answer::Peers(_)

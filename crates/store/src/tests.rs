@@ -33,6 +33,7 @@ fn keep(content: Content, author: NodeId, created: u64, expires_ms: u64) -> Keep
             let label = Label { collection, name, deleted: value.is_none() };
             (Set::State, Some(Digest::of("key", &key)), Some(label))
         }
+        Content::Contradiction(_) => (Set::State, None, None),
         Content::Message(_) | Content::Profile(_) => (Set::Messages, None, None),
     };
     let record = Record { network: network(), seq: 1, created, expires_ms, content };

@@ -12,7 +12,7 @@ pub struct Signed {
     #[prost(bytes = "bytes", tag = "3")]
     pub signature: ::prost::bytes::Bytes,
 }
-/// A fact by one author.
+/// A fact by one author. The first three fields stand first, in this order (RECORD-4).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Record {
     /// network id, 32 bytes
@@ -27,7 +27,7 @@ pub struct Record {
     /// unix milliseconds; 0 = never
     #[prost(uint64, tag = "4")]
     pub expires_ms: u64,
-    #[prost(oneof = "record::Content", tags = "8, 9, 10")]
+    #[prost(oneof = "record::Content", tags = "8, 9, 10, 11")]
     pub content: ::core::option::Option<record::Content>,
 }
 /// Nested message and enum types in `Record`.
@@ -40,6 +40,8 @@ pub mod record {
         Entry(super::Entry),
         #[prost(message, tag = "10")]
         Profile(super::Profile),
+        #[prost(message, tag = "11")]
+        Contradiction(super::Contradiction),
     }
 }
 /// A record nobody has to keep after it expired.
@@ -96,6 +98,35 @@ pub struct Profile {
     pub agent: ::prost::alloc::string::String,
     #[prost(string, repeated, tag = "3")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Two records that one author signed with one number: see docs/protocol.md, CONTRA.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Contradiction {
+    /// who broke its word, 32 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub author: ::prost::bytes::Bytes,
+    /// the one with the smaller id
+    #[prost(message, optional, tag = "2")]
+    pub first: ::core::option::Option<Half>,
+    #[prost(message, optional, tag = "3")]
+    pub second: ::core::option::Option<Half>,
+}
+/// As much of a record as shows its number, and that its author signed it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Half {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub signature: ::prost::bytes::Bytes,
+    #[prost(enumeration = "Class", tag = "2")]
+    pub class: i32,
+    /// bytes of the body
+    #[prost(uint32, tag = "3")]
+    pub size: u32,
+    /// the first piece of the body
+    #[prost(bytes = "bytes", tag = "4")]
+    pub begin: ::prost::bytes::Bytes,
+    /// 32 bytes for each other piece, in order
+    #[prost(bytes = "bytes", tag = "5")]
+    pub hashes: ::prost::bytes::Bytes,
 }
 /// One frame between two linked nodes.
 #[derive(Clone, PartialEq, ::prost::Message)]

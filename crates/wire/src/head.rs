@@ -273,13 +273,13 @@ pub(crate) fn digest_of_body(class: Class, body: &[u8]) -> Digest {
     digest_of(class, u32::try_from(body.len()).unwrap_or(u32::MAX), &hashes)
 }
 
-fn digest_of(class: Class, size: u32, hashes: &[Digest]) -> Digest {
+pub(crate) fn digest_of(class: Class, size: u32, hashes: &[Digest]) -> Digest {
     let class = u8::try_from(class.index()).unwrap_or(u8::MAX);
     let hashes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
     Digest::of(LABEL_PIECES, &[&[class], &size.to_be_bytes(), &hashes])
 }
 
-fn hash_of(piece: &[u8]) -> Digest {
+pub(crate) fn hash_of(piece: &[u8]) -> Digest {
     Digest::of(LABEL_PIECE, &[piece])
 }
 

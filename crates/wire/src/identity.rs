@@ -15,7 +15,7 @@ pub struct NodeId([u8; 32]);
 
 impl NodeId {
     /// Takes the bytes as they are. A weak or malformed key is caught by [`NodeId::verify`].
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod class;
+mod contradiction;
 mod error;
 mod frame;
 #[expect(unreachable_pub, reason = "written by prost from proto/")]
@@ -22,6 +23,7 @@ mod time;
 
 pub use address::Address;
 pub use class::Class;
+pub use contradiction::{Contradiction, Half, WITNESS, witness};
 pub use error::{Refusal, WireError};
 pub use frame::{
     Carried, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted, Ping,

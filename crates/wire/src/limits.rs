@@ -38,6 +38,8 @@ pub const KEYS_MAX: usize = 1_024;
 pub const PEERS_MAX: usize = 50;
 /// Encoded body of a profile: fifty of them fit into a frame.
 pub const PROFILE_BYTES_MAX: usize = 4 * 1024;
+/// Encoded body of a contradiction: the first pieces of two records, and the hashes of the others.
+pub const CONTRADICTION_BYTES_MAX: usize = 2 * (PIECE_BYTES + 32 * PIECES_MAX) + 512;
 /// Addresses in one profile.
 pub const ADDRESSES_MAX: usize = 8;
 /// One address.

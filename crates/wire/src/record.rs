@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::{Address, Class, Digest, Hlc, NetworkId, RecordId, WireError, generated, limits};
+use crate::contradiction::Preamble;
+use crate::{
+    Address, Class, Contradiction, Digest, Hlc, NetworkId, RecordId, WireError, generated, limits,
+};
 
 /// What a signed body says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,6 +26,8 @@ pub struct Record {
 /// The kinds of record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Content {
+    /// Proof that somebody signed two records with one number. Part of the state.
+    Contradiction(Contradiction),
     /// Part of the state.
     Entry(Entry),
     /// Told to everybody, kept until it expires.
@@ -102,6 +107,7 @@ impl Record {
     pub fn encode(&self) -> Vec<u8> {
         use generated::record::Content as Schema;
         let content = match &self.content {
+            Content::Contradiction(it) => Schema::Contradiction(it.to_schema()),
             Content::Entry(entry) => Schema::Entry(entry.to_schema()),
             Content::Message(message) => Schema::Message(message.to_schema()),
             Content::Profile(profile) => Schema::Profile(profile.to_schema()),
@@ -119,13 +125,13 @@ impl Record {
     /// Returns how urgent it is: who waits for whom on a link.
     pub fn class(&self) -> Class {
         match &self.content {
-            Content::Entry(_) => Class::Normal,
+            Content::Contradiction(_) | Content::Entry(_) => Class::Normal,
             Content::Message(message) => message.class,
             Content::Profile(_) => Class::Control,
         }
     }
 
-    /// Decodes and checks a body.
+    /// Decodes and checks a body (RECORD-4).
     pub fn decode(body: &Bytes) -> Result<Self, WireError> {
         use generated::record::Content as Schema;
         let (size, max) = (body.len(), limits::BODY_BYTES_CEILING);
@@ -134,18 +140,30 @@ impl Record {
         }
         let schema = generated::Record::decode(body.clone())
             .map_err(|error| WireError::Malformed(error.to_string()))?;
+        let network = NetworkId::from_slice(&schema.network).ok_or(WireError::Field("network"))?;
+        let (seq, created) = (schema.seq, Hlc(schema.created));
+        let preamble = Preamble { network, seq, created };
+        if Preamble::read(body) != Some(preamble) {
+            return Err(WireError::Field("order of fields"));
+        }
         let content = match schema.content.ok_or(WireError::Field("content"))? {
+            Schema::Contradiction(it) => {
+                Content::Contradiction(Contradiction::from_schema(it, &preamble)?)
+            }
             Schema::Entry(entry) => Content::Entry(Entry::from_schema(entry)?),
             Schema::Message(message) => Content::Message(Message::from_schema(message)?),
             Schema::Profile(profile) => Content::Profile(Profile::from_schema(profile)?),
         };
-        let network = NetworkId::from_slice(&schema.network).ok_or(WireError::Field("network"))?;
-        let (seq, created) = (schema.seq, Hlc(schema.created));
         let expires_ms = schema.expires_ms;
         match &content {
             Content::Message(_) if expires_ms == 0 => return Err(WireError::Field("expires")),
-            Content::Entry(_) if expires_ms != 0 => return Err(WireError::Field("expires")),
-            Content::Entry(_) | Content::Message(_) | Content::Profile(_) => {}
+            Content::Contradiction(_) | Content::Entry(_) if expires_ms != 0 => {
+                return Err(WireError::Field("expires"));
+            }
+            Content::Contradiction(_)
+            | Content::Entry(_)
+            | Content::Message(_)
+            | Content::Profile(_) => {}
         }
         Ok(Self { network, seq, created, expires_ms, content })
     }

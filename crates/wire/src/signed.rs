@@ -4,7 +4,10 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::head::digest_of_body;
-use crate::{Digest, Identity, NetworkId, NodeId, Record, RecordId, WireError, generated, limits};
+use crate::{
+    Content, Digest, Identity, NetworkId, NodeId, Record, RecordId, WITNESS, WireError, generated,
+    limits,
+};
 
 /// Exact bytes, their author, and a signature nobody has checked yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -73,6 +76,11 @@ impl Signed {
     /// Decodes the body. Nothing is believed yet.
     pub fn open(self) -> Result<Opened, WireError> {
         let record = Record::decode(&self.body)?;
+        let is_witnessed = matches!(record.content, Content::Contradiction(_));
+        if is_witnessed != (self.author == WITNESS) {
+            // Anybody can sign as the witness (CONTRA-3).
+            return Err(WireError::Field("author"));
+        }
         let digest = digest_of_body(record.class(), &self.body);
         let claim = Claim { author: self.author, digest, signature: self.signature };
         Ok(Opened { id: claim.id(), digest, record, signed: self })

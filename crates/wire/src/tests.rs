@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 mod any;
+mod contradiction;
 mod corpus;
 mod decode;
 mod head;

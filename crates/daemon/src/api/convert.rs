@@ -41,6 +41,7 @@ pub(super) fn status(context: &Context, status: Status) -> types::Status {
         agreeing: status.agreeing,
         known: status.known,
         doors: status.doors,
+        contradictions: status.contradictions,
         clock_skew_ms: status.clock_skew_ms,
         counters: counters(status.counters),
     }

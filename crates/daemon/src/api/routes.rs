@@ -1,6 +1,7 @@
 //! The routes, by noun.
 
 pub(super) mod checkpoints;
+pub(super) mod contradictions;
 pub(super) mod entries;
 pub(super) mod events;
 pub(crate) mod import;

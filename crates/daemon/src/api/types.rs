@@ -1,6 +1,7 @@
 //! The shapes of docs/api.md, as they cross the API in both directions.
 
 mod checkpoints;
+mod contradictions;
 mod entries;
 mod events;
 mod json;
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 pub use checkpoints::{
     AttesterAnswer, CheckpointAnswer, CheckpointRow, Checkpoints, EvidenceAnswer,
 };
+pub use contradictions::{ContradictionRow, Contradictions};
 pub use entries::{Entries, Entry, EntryAnswer, ImportLine, Written};
 pub use events::{
     BridgedOrigin, EVENT_KINDS, EntryEvent, Event, EventData, Gap, MessageEvent, PeerEvent,
@@ -66,6 +68,8 @@ pub struct Status {
     pub known: usize,
     /// Design-A nodes that answer.
     pub doors: usize,
+    /// Authors that are proven to have signed two records with one number.
+    pub contradictions: u64,
     /// Median difference to the peers' clocks, positive where they are ahead.
     pub clock_skew_ms: Option<i64>,
     /// Counters since the start.

@@ -106,6 +106,8 @@ impl Out<'_> {
         self.gauge_u64("state_entries", "Entries of the state", status.state.count)?;
         self.gauge_u64("state_version", "Changes of the root", status.state_version)?;
         self.gauge_u64("messages", "Messages kept", status.messages.count)?;
+        let help = "Authors proven to have signed two records with one number";
+        self.gauge_u64("contradictions", help, status.contradictions)?;
         self.gauge("state_agreeing_peers", "Linked peers with our root", status.agreeing)?;
         self.gauge("known_nodes", "Nodes in the address book", status.known)?;
         let Some(skew_ms) = status.clock_skew_ms else { return Ok(()) };

@@ -43,7 +43,7 @@ async fn every_documented_path_is_served() {
             count += 1;
         }
     }
-    assert_eq!(count, 19);
+    assert_eq!(count, 20);
     lab.stop().await;
 }
 

@@ -6,7 +6,7 @@
 
 use wire::{
     Carried, CarriedHead, Class, Content, Frame, Head, Offer, Opened, Piece, PieceSet, Pull, Push,
-    RecordId, ShortId, Signed, TreeId, limits,
+    RecordId, ShortId, Signed, TreeId, WITNESS, limits,
 };
 
 use super::Engine;
@@ -27,7 +27,12 @@ impl Engine {
     fn head(&mut self, id: LinkId, carried: CarriedHead, now: Now) {
         let (record, author) = (carried.head.id(), carried.head.author);
         let size = usize::try_from(carried.head.size).unwrap_or(usize::MAX);
-        if self.config.body_bytes_max < size {
+        let bytes_max = if author == WITNESS {
+            limits::CONTRADICTION_BYTES_MAX
+        } else {
+            self.config.body_bytes_max
+        };
+        if bytes_max < size {
             return self.disbelieve(Some(id), &record, "larger than this network allows");
         }
         let name = self.recents.name(&record);

@@ -50,6 +50,7 @@ impl Engine {
         match standing {
             Standing::New => {}
             Standing::Stale if self.is_for_council(place.as_ref(), &arrival.opened) => {}
+            Standing::Stale if self.numbers.is_taken(&arrival.opened) => {}
             Standing::Held | Standing::Stale => return self.duplicate(arrival.source),
             Standing::NoRoom => {
                 return self.refuse(&arrival.opened, arrival.source, Refusal::NoRoom);
@@ -98,6 +99,10 @@ impl Engine {
 
     /// Lets a genuine record in. Returns to whom it is pushed on.
     pub(super) fn admit(&mut self, pending: Pending, now: Now) -> Option<Parcel> {
+        if !self.is_proven(&pending.opened) {
+            self.disprove(pending, now);
+            return None;
+        }
         let Pending { opened, place, ttl, hops, spread, sources, rivals } = pending;
         for rival in rivals {
             self.duplicate(rival.source);
@@ -127,6 +132,7 @@ impl Engine {
             }
             Some(Standing::Held | Standing::Stale) => {
                 place.iter().for_each(|place| self.show_council(place, &opened, now));
+                self.note_number(&opened);
                 doors.for_each(|door| self.answer(door, DoorAnswer::Duplicate, When::AtOnce));
                 None
             }
@@ -139,7 +145,7 @@ impl Engine {
     }
 
     /// Puts a record of an entry or message in its place, writes it down and reports it.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         place: &Place,
         opened: Opened,
@@ -150,6 +156,7 @@ impl Engine {
         self.counters.accepted += 1;
         self.links.unwant(&place.key);
         self.show_council(place, &opened, now);
+        self.note_number(&opened);
         let keep = self.sets.insert(place, &opened);
         let dropped = self.sets.evict();
         let batch = self.outbox.batch();
@@ -159,7 +166,10 @@ impl Engine {
         // A message is told at once; an entry only when a reader would find it.
         let when = match &opened.record.content {
             Content::Message(_) if from.is_some() => When::AtOnce,
-            Content::Entry(_) | Content::Message(_) | Content::Profile(_) => When::OnDisk,
+            Content::Contradiction(_)
+            | Content::Entry(_)
+            | Content::Message(_)
+            | Content::Profile(_) => When::OnDisk,
         };
         if self.is_first_of_bridged(&opened.record, now) {
             self.push_to_doors(&opened, carried, now);
@@ -214,7 +224,7 @@ impl Engine {
     }
 
     /// A false signature: honest nodes check before they pass on, so the sender is at fault.
-    fn reject(&mut self, pending: Pending, now: Now) {
+    pub(super) fn reject(&mut self, pending: Pending, now: Now) {
         self.recents.forget(&pending.opened.id);
         for source in &pending.sources {
             match source {
@@ -265,7 +275,7 @@ impl Engine {
     pub fn fits(&self, contents: &[(Content, u64)]) -> bool {
         let places = contents.iter().filter_map(|(content, _)| match content {
             Content::Entry(entry) => Some(Place::of_entry(&self.me, entry)),
-            Content::Message(_) | Content::Profile(_) => None,
+            Content::Contradiction(_) | Content::Message(_) | Content::Profile(_) => None,
         });
         self.sets.fits(places.filter(|place| !self.sets.holds(place)).count())
     }

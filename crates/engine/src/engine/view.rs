@@ -63,6 +63,7 @@ impl Engine {
             state: ours.state,
             state_version: self.sets.version(),
             messages: ours.messages,
+            contradictions: self.sets.contradictions_len(),
             links: self.links.greeted_len(),
             agreeing: agreeing.count(),
             known: self.membership.book().len() + self.unanswered().count(),
@@ -113,7 +114,7 @@ impl Engine {
     pub(super) fn own_addresses(&self) -> Vec<Address> {
         match &self.profile.record.content {
             Content::Profile(profile) => profile.addresses.clone(),
-            Content::Entry(_) | Content::Message(_) => Vec::new(),
+            Content::Contradiction(_) | Content::Entry(_) | Content::Message(_) => Vec::new(),
         }
     }
 

@@ -302,14 +302,22 @@ pub(super) fn sign(
 }
 
 pub(super) fn entry(author: &Identity, at_ms: u64, name: &str, value: &str) -> Signed {
+    let seq = number(at_ms, &[name, value]);
     let value = Some(Bytes::copy_from_slice(value.as_bytes()));
     let entry = Entry { collection: "c".to_owned(), name: name.to_owned(), value };
-    sign(author, at_ms, at_ms, 0, Content::Entry(entry))
+    sign(author, seq, at_ms, 0, Content::Entry(entry))
 }
 
 pub(super) fn message(author: &Identity, at_ms: u64, text: &str) -> Signed {
     let payload = Bytes::from(format!("\"{text}\""));
-    sign(author, at_ms, at_ms, 3_600_000, Content::Message(Message::new("t", payload)))
+    let content = Content::Message(Message::new("t", payload));
+    sign(author, number(at_ms, &[text]), at_ms, 3_600_000, content)
+}
+
+/// Another number for each record, so that nobody contradicts itself.
+pub(super) fn number(at_ms: u64, parts: &[&str]) -> u64 {
+    let hash = wire::Digest::of("number", &[&at_ms.to_be_bytes(), parts.join("/").as_bytes()]);
+    u64::from_be_bytes(*hash.0.first_chunk().unwrap())
 }
 
 pub(super) fn profile(author: &Identity, at_ms: u64, addresses: &[&str]) -> Signed {

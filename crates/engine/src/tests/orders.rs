@@ -53,7 +53,8 @@ fn sealed((name, age, value, _): &Version) -> Signed {
         value: value.map(|it| Bytes::from(vec![b'0' + it % 10])),
     };
     let at_ms = START_MS - 60_000 - age * 1_000;
-    sign(&puppet(7), at_ms, at_ms, 0, Content::Entry(entry))
+    let seq = number(at_ms, &[&format!("{name} {value:?}")]);
+    sign(&puppet(7), seq, at_ms, 0, Content::Entry(entry))
 }
 
 fn take(pair: &mut Pair, step: Step) {

@@ -22,8 +22,12 @@ pub(super) struct Pair {
     /// Links that a side closed for a fault.
     pub(super) faults: [usize; 2],
     link: u64,
+    strangers: u64,
     is_up: bool,
 }
+
+/// Links of others count from here.
+const STRANGERS: u64 = 1_000;
 
 pub(super) struct Side {
     pub(super) engine: Engine,
@@ -61,6 +65,7 @@ impl Pair {
             glances: [0; 2],
             faults: [0; 2],
             link: 0,
+            strangers: 0,
             is_up: false,
         }
     }
@@ -216,6 +221,52 @@ impl Pair {
         let (frames, all) = self.sent.entry(frame.name()).or_default();
         (*frames, *all) = (*frames + 1, *all + bytes.len());
         (to, Input::Frame(LinkId(self.link), bytes))
+    }
+
+    /// Lets a side hear a record from somebody else, whose link is gone again.
+    pub(super) fn hear(&mut self, side: usize, signed: &wire::Signed) {
+        self.strangers += 1;
+        let (link, peer) = (LinkId(STRANGERS + self.strangers), puppet(50));
+        let ip = "77.0.0.9".parse().unwrap();
+        let connected = Connected {
+            link,
+            peer: peer.id(),
+            direction: Direction::Inbound,
+            dialled: None,
+            remote_ip: ip,
+            local_ip: ip,
+        };
+        let hello = wire::Hello {
+            version: wire::PROTOCOL_VERSION,
+            network: NETWORK,
+            session: self.strangers,
+            agent: "puppet".to_owned(),
+            capabilities: Vec::new(),
+            time_ms: self.now.unix_ms,
+            profile: profile(&peer, START_MS, &[]),
+            summary: wire::Summary::default(),
+            ids_key: 7,
+        };
+        let carried =
+            wire::Carried { signed: signed.clone(), ttl: 3, hops: 1, tree: wire::TreeId(0) };
+        let push = wire::Push { records: vec![carried], ..wire::Push::default() };
+        let frame = |frame: Frame| Input::Frame(link, Bytes::from(frame.encode()));
+        let inputs = [
+            Input::Connected(connected),
+            frame(Frame::Hello(Box::new(hello))),
+            frame(Frame::Push(push)),
+            Input::Disconnected(link, "closed".to_owned()),
+        ];
+        for input in inputs {
+            let effects = self.sides[side].engine.handle(input, self.now);
+            self.perform(side, effects);
+        }
+    }
+
+    /// The records that stand at the first side, as its store has them.
+    pub(super) fn standing(&self) -> Vec<wire::Signed> {
+        let Side { kept, index, .. } = &self.sides[0];
+        index.values().filter_map(|(_, id)| kept.get(id).cloned()).collect()
     }
 
     /// Closes the link at both ends.

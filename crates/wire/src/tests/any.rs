@@ -21,7 +21,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
     let numbers = (any::<u64>(), any::<u64>(), 1..u64::MAX);
     (digest(), numbers, content).prop_map(|(network, (seq, created, expires), content)| {
         let expires_ms = match &content {
-            Content::Entry(_) => 0,
+            Content::Contradiction(_) | Content::Entry(_) => 0,
             Content::Message(_) => expires,
             Content::Profile(_) => expires % 2,
         };

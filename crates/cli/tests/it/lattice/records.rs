@@ -1,6 +1,6 @@
 //! Signed records from a client that has nothing but HTTP.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,7 +10,7 @@ use wire::{Content, Digest, Entry, Hlc, Identity, Message, NetworkId, NodeId, Re
 use super::double::{Double, message};
 use super::{changed, join, node, root, whole};
 use crate::plain::{self, Answer};
-use crate::support::Node;
+use crate::support::{Node, until};
 
 /// Signs for one network.
 struct Pen {
@@ -98,6 +98,39 @@ fn a_signed_entry_from_outside_changes_the_state() {
         (&json!(5), &json!(pen.identity.id().to_string()))
     );
     assert_ne!(changed(&node, &before), before);
+}
+
+#[test]
+fn two_records_with_one_number_are_shown_with_their_proof() {
+    // CONTRA-1, CONTRA-2
+    let place = tempfile::tempdir().unwrap();
+    let node = node(&place, "n1", &[]);
+    let pen = Pen::new(&node);
+    let entry = |name: &str| {
+        let (collection, name) = ("default".to_owned(), name.to_owned());
+        let value = Some(name.clone().into_bytes().into());
+        Content::Entry(Entry { collection, name, value })
+    };
+    let [one, other] = ["1", "2"].map(|name| pen.seal(&pen.record(5, now_ms(), 0, entry(name))));
+    post(&node, &one, json!(10)).is(200, "status", "accepted");
+    assert_eq!(node.json(&["contradictions"])["contradictions"], json!([]));
+    post(&node, &other, json!(10)).is(200, "status", "accepted");
+    let all = until("a proof", Duration::from_secs(10), || {
+        let all = node.json(&["contradictions"])["contradictions"].clone();
+        if all[0].is_object() { Ok(all) } else { Err(all.to_string()) }
+    });
+    assert_eq!((&all[0]["seq"], &all[1]), (&json!(5), &json!(null)));
+    assert_eq!(all[0]["author"], pen.identity.id().to_string());
+    let proof = BASE64.decode(all[0]["proof"].as_str().unwrap()).unwrap();
+    let proof = Signed::decode(&proof).unwrap().open().unwrap();
+    let Content::Contradiction(proof) = proof.record.content else { panic!("no proof") };
+    assert!(proof.is_genuine(&pen.network));
+    assert_eq!(node.json(&["status"])["contradictions"], 1);
+    node.run(&["contradictions"]).succeeds().tells(&pen.identity.id().to_string());
+    node.run(&["contradictions", "--limit", "0"]).exits(2);
+    node.run(&["contradictions", "--after", "x"]).exits(2);
+    // Both stand where their author put them.
+    assert_eq!(node.json(&["list"])["entries"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]
