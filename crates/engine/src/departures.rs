@@ -12,9 +12,12 @@ use wire::Class;
 
 use crate::{LinkId, Now, Time};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Departures {
     flows: BTreeMap<(LinkId, Class), Flow>,
+    /// To how many links one record is sent, and when that changed.
+    width: usize,
+    width_at: Time,
 }
 
 /// What is known of one class on one link.
@@ -37,7 +40,30 @@ pub(crate) enum Asker {
     Records,
 }
 
+impl Default for Departures {
+    fn default() -> Self {
+        Self { flows: BTreeMap::new(), width: WIDTH_MAX, width_at: Time::default() }
+    }
+}
+
 impl Departures {
+    /// Returns to how many links a record is sent that would go to `links`, so many of which are
+    /// behind. If most are, it is not they who are slow but our uplink: half as many, and twice as
+    /// many again when that is over.
+    pub(crate) fn width(&mut self, links: usize, behind: usize, now: Now) -> usize {
+        let since_ms = now.mono_ms.saturating_sub(self.width_at.0);
+        let narrows = links <= 2 * behind && NARROWS_MS <= since_ms;
+        let widens = behind == 0 && WIDENS_MS <= since_ms && self.width < WIDTH_MAX;
+        if narrows && 0 < links {
+            self.width = (self.width.min(links) / 2).max(1);
+            self.width_at = now.time();
+        } else if widens {
+            self.width *= 2;
+            self.width_at = now.time();
+        }
+        self.width
+    }
+
     /// Notes that records are sent. Says whether to ask when they will have left.
     pub(crate) fn sent(&mut self, link: LinkId, class: Class, bytes: usize, now: Now) -> bool {
         let flow = self.flows.entry((link, class)).or_default();
@@ -84,3 +110,8 @@ const ASK_BYTES: usize = 32 * 1024;
 /// What may be sent beyond those, and how long they may take, before the link is behind.
 const BEHIND_BYTES: usize = 64 * 1024;
 const BEHIND_MS: u64 = 200;
+/// How soon the number of links a record goes to may halve again, and double.
+const NARROWS_MS: u64 = 200;
+const WIDENS_MS: u64 = 1_000;
+/// As many as there are.
+const WIDTH_MAX: usize = 64;

@@ -122,7 +122,7 @@ fn class_of(frame: &Frame) -> Class {
         Frame::Hello(_) => Class::Alert,
         // Records travel by `push`; here it is announcements and what shapes trees.
         Frame::Push(_) => Class::Control,
-        Frame::Piece(_) | Frame::Records(_) => Class::Bulk,
+        Frame::Compare(_) | Frame::Piece(_) | Frame::Records(_) => Class::Bulk,
         Frame::Sketch(sketch) => match sketch.step {
             SketchStep::Symbols { .. } => Class::Bulk,
             SketchStep::Begin { .. }
@@ -131,7 +131,6 @@ fn class_of(frame: &Frame) -> Class {
             | SketchStep::Refused => Class::Control,
         },
         Frame::Agreed(_)
-        | Frame::Compare(_)
         | Frame::Council(_)
         | Frame::Fetch(_)
         | Frame::Goodbye(_)

@@ -26,23 +26,31 @@ impl Engine {
     /// it. A record of ours goes to one of them all the same if all are: another for each record,
     /// so that together they have everything.
     pub(super) fn relieve(
-        &self,
+        &mut self,
         id: &RecordId,
         (class, whose): (Class, Whose),
-        (mut eager, mut lazy): (Vec<LinkId>, Vec<LinkId>),
+        (eager, mut lazy): (Vec<LinkId>, Vec<LinkId>),
         now: Now,
     ) -> (Vec<LinkId>, Vec<LinkId>) {
         if class == Class::Alert {
             return (eager, lazy);
         }
+        let of = eager.len();
         let behind = |link: &LinkId| self.departures.is_behind(*link, class, now);
-        let mut relieved: Vec<LinkId> = eager.extract_if(.., |link| behind(link)).collect();
-        if eager.is_empty() && whose == Whose::Ours && !relieved.is_empty() {
-            let turn = usize::from(id.0[0]) % relieved.len();
-            eager.push(relieved.swap_remove(turn));
+        let (mut behind, mut chosen): (Vec<LinkId>, Vec<LinkId>) =
+            eager.into_iter().partition(behind);
+        let width = self.departures.width(of, behind.len(), now);
+        let turn = usize::from(id.0[0]);
+        if width < chosen.len() {
+            let by = turn % chosen.len();
+            chosen.rotate_left(by);
+            lazy.extend(chosen.split_off(width));
         }
-        lazy.extend(relieved);
-        (eager, lazy)
+        if chosen.is_empty() && whose == Whose::Ours && !behind.is_empty() {
+            chosen.push(behind.swap_remove(turn % behind.len()));
+        }
+        lazy.extend(behind);
+        (chosen, lazy)
     }
 
     /// Sends records, and asks now and then when they will have left.
