@@ -351,6 +351,13 @@ impl Links {
         })
     }
 
+    /// Says whether so many keys that were asked for lately have not come.
+    pub(crate) fn owe_keys(&self, count: usize, now: Time) -> bool {
+        let fresh = |at: &&Time| now.0 < at.0.saturating_add(WANTED_MS);
+        let owed = self.links.iter().flat_map(|(_, link)| link.wanted.values());
+        owed.filter(fresh).nth(count.saturating_sub(1)).is_some()
+    }
+
     /// Forgets that a key was asked for.
     pub(crate) fn unwant(&mut self, key: &Digest) {
         self.all_mut().for_each(|link| {

@@ -101,6 +101,10 @@ impl Engine {
         if !self.links.get(id).is_some_and(|link| link.walk.is_due(now.time())) {
             return false;
         }
+        if self.is_busy_catching_up(now) {
+            self.let_wait(id);
+            return true;
+        }
         let mut has_begun = false;
         for (set, ours, theirs) in beside(ours, theirs).filter(|(_, ours, theirs)| ours != theirs) {
             match self.way_to_compare(id, set, (ours, theirs), now) {
@@ -130,6 +134,10 @@ impl Engine {
         }
         if !self.rounds.is_due(now) {
             return;
+        }
+        if self.is_busy_catching_up(now) {
+            let wait_ms = self.random.jitter(self.config.compare_ms).max(1);
+            return self.rounds.go_on(wait_ms, now);
         }
         self.sets.age(now.unix_ms);
         let cutoff_ms = self.cutoff_ms(now);
@@ -170,6 +178,15 @@ impl Engine {
             Some(at) if now.time() < at => self.rounds.go_on(wait_ms.max(at.0 - now.mono_ms), now),
             None | Some(_) => self.rounds.go_on(wait_ms, now),
         }
+    }
+
+    /// Says whether what we lack was found and is on its way: to compare with somebody else would
+    /// find the same once more, and neighbours have better things to send (WALK-8). One time in
+    /// eight it is done all the same, so that no peer that promises and does not send holds off the
+    /// others.
+    fn is_busy_catching_up(&mut self, now: Now) -> bool {
+        let owed = self.fetching.is_some() || self.links.owe_keys(CATCHING_UP_KEYS, now.time());
+        owed && !self.random.number().is_multiple_of(8)
     }
 
     fn owes_answer(&self, id: LinkId, now: Now) -> bool {
@@ -282,3 +299,6 @@ fn beside<'a>(
     let messages = (Set::Messages, &ours.messages, &theirs.messages);
     [messages, (Set::State, &ours.state, &theirs.state)].into_iter()
 }
+
+/// Keys asked for and not brought from which on we are catching up.
+const CATCHING_UP_KEYS: usize = 512;
