@@ -74,7 +74,7 @@ pub struct Config {
     pub warm_ms: u64,
     /// An author that wrote twice in so long gets a tree of its own (default 60,000 ms).
     pub busy_ms: u64,
-    /// Records whose announcements are understood, for a minute (default 16,384). The oldest makes
+    /// Records whose announcements are understood, for a minute (default 65,536). The oldest makes
     /// room.
     pub recents_max: usize,
     /// Design-A peers that a new message is posted to (default 3, as in design A).
@@ -209,7 +209,7 @@ impl Config {
             landmarks: 8,
             warm_ms: 600_000,
             busy_ms: 60_000,
-            recents_max: 16_384,
+            recents_max: 65_536,
             door_fanout: 3,
             doors_max: 50,
             unsigned: Unsigned::Refuse,

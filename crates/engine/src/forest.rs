@@ -50,8 +50,9 @@ struct Tree {
     delay_ms: u64,
     /// Records it has carried from here, as far as that matters.
     carried: u8,
-    /// Records in a row that had to be asked for.
+    /// Records in a row that had to be asked for, and when that cost the parent its place last.
     misses: u8,
+    mended: Option<Time>,
     /// The link through which records would have come sooner, and how often in a row.
     rival: Option<LinkId>,
     leads: u8,
@@ -182,8 +183,11 @@ impl Forest {
         let set = self.places.set(link);
         let tree = self.tree(tree, now);
         tree.misses = tree.misses.saturating_add(1);
-        let graft = tree.parent.is_none() || MISSES_MAX <= tree.misses;
+        // Where much is late, it is not for the parent: a new one is given time to show it.
+        let rests = tree.mended.is_some_and(|at| now.mono_ms < at.0 + MENDED_MS);
+        let graft = tree.parent.is_none() || (MISSES_MAX <= tree.misses && !rests);
         if graft {
+            tree.mended = Some(now.time());
             tree.misses = 0;
             tree.parent = Some(link);
             tree.refused.remove(set);
@@ -272,6 +276,8 @@ impl Forest {
 const WARM_AFTER: u8 = 2;
 /// Misses in a row after which a tree takes another parent.
 const MISSES_MAX: u8 = 2;
+/// How long a new parent is kept, whatever is missed.
+const MENDED_MS: u64 = 500;
 /// How much sooner, and how often in a row, another link must have a record to become the parent.
 const LEAD_MS: u64 = 5;
 const LEADS: u8 = 2;

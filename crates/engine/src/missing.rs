@@ -176,7 +176,7 @@ impl Missing {
 }
 
 /// Records waited for at once.
-const IDS_MAX: usize = 4_096;
+const IDS_MAX: usize = 16_384;
 /// Who has one of them, as far as we remember.
 const ANNOUNCERS_MAX: usize = 6;
 /// Announcements without a record after which a link is not believed, and for how long.
