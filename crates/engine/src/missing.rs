@@ -5,7 +5,7 @@
 //! asked, then two at once. Who announces what it never sends is asked last, then not believed for
 //! a minute. Bounds: so many ids, announcers and asks; one more id is left to a comparison.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use wire::{Have, ShortId};
 
@@ -16,10 +16,13 @@ pub(crate) struct Missing {
     waits: BTreeMap<ShortId, Wait>,
     due: BTreeSet<(Time, ShortId)>,
     debts: BTreeMap<LinkId, Debt>,
-    /// How much later than their first announcement records come by push: mean and deviation,
-    /// sixteenths of a millisecond.
-    lag: u64,
-    deviation: u64,
+    /// What nobody brought in time, and who was asked, the oldest first in `order`.
+    overdue: BTreeMap<ShortId, Vec<Asked>>,
+    order: VecDeque<ShortId>,
+    /// How much later than their first announcement records come by push.
+    lag: Estimate,
+    /// How much later than expected peers answer: they have much to send.
+    lateness: Estimate,
     graft_ms: u64,
     graft_ms_max: u64,
 }
@@ -31,7 +34,35 @@ struct Wait {
     age_ms: u64,
     at: Time,
     announcers: Vec<LinkId>,
-    asked: Vec<LinkId>,
+    asked: Vec<Asked>,
+}
+
+/// Who was asked, and by when it should have come.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    link: LinkId,
+    by: Time,
+}
+
+/// How long something usually takes (Jacobson's estimator): mean and deviation, sixteenths of a
+/// millisecond.
+#[derive(Clone, Copy, Debug, Default)]
+struct Estimate {
+    mean: u64,
+    deviation: u64,
+}
+
+impl Estimate {
+    fn learn(&mut self, ms: u64) {
+        let it = ms.saturating_mul(16);
+        let off = self.mean.abs_diff(it);
+        self.mean = (self.mean.saturating_mul(7).saturating_add(it)) / 8;
+        self.deviation = (self.deviation.saturating_mul(7).saturating_add(off)) / 8;
+    }
+
+    fn ms(self) -> u64 {
+        self.mean.saturating_add(self.deviation.saturating_mul(4)) / 16
+    }
 }
 
 /// What a link announced and did not send.
@@ -65,8 +96,10 @@ impl Missing {
             waits: BTreeMap::new(),
             due: BTreeSet::new(),
             debts: BTreeMap::new(),
-            lag: 0,
-            deviation: 0,
+            overdue: BTreeMap::new(),
+            order: VecDeque::new(),
+            lag: Estimate::default(),
+            lateness: Estimate::default(),
             graft_ms: config.graft_ms,
             graft_ms_max: config.graft_ms_max,
         }
@@ -98,18 +131,24 @@ impl Missing {
     /// A record came on a link, or was found otherwise.
     pub(crate) fn came(&mut self, name: ShortId, link: Option<LinkId>, now: Now) -> Came {
         let Some(wait) = self.waits.remove(&name) else {
-            if link.is_some() {
-                self.learn(0);
+            let overdue = self.overdue.get(&name).map(Vec::as_slice).unwrap_or_default();
+            let asked = link.and_then(|link| overdue.iter().find(|it| it.link == link).copied());
+            match asked {
+                Some(asked) => self.answered(asked, now),
+                None if link.is_some() => self.lag.learn(0),
+                None => {}
             }
-            return Came::default();
+            return Came { asked: asked.is_some(), ..Came::default() };
         };
         self.due.remove(&(wait.at, name));
-        let asked = link.is_some_and(|link| wait.asked.contains(&link));
-        if let Some(link) = link.filter(|_| asked) {
-            self.debts.remove(&link);
+        let asked = link.and_then(|link| wait.asked.iter().find(|it| it.link == link).copied());
+        if let Some(asked) = asked {
+            self.answered(asked, now);
         } else if link.is_some() {
-            self.learn(now.mono_ms.saturating_sub(wait.first.0));
+            let lag_ms = now.mono_ms.saturating_sub(wait.first.0);
+            self.lag.learn(lag_ms.min(self.graft_ms_max));
         }
+        let asked = asked.is_some();
         let lead_ms = now.mono_ms.saturating_sub(wait.first.0).saturating_add(wait.age_ms);
         let sooner = wait.announcers.first().map(|link| (*link, lead_ms));
         Came { asked, announcers: wait.announcers, sooner }
@@ -119,26 +158,29 @@ impl Missing {
     /// long a link may take.
     pub(crate) fn ask(&mut self, now: Now, patience: impl Fn(LinkId) -> Option<u64>) -> Asks {
         let Asks { mut asks, mut late } = Asks::default();
+        let lateness_ms = self.lateness.ms().min(LATENESS_MS_MAX);
         while let Some((_, name)) = self.due.first().copied().filter(|(at, _)| *at <= now.time()) {
             self.due.pop_first();
             let Some(wait) = self.waits.get_mut(&name) else { continue };
-            late.extend(&wait.asked);
+            late.extend(wait.asked.iter().map(|it| it.link));
             // Two at once after the first did not help.
             let count = if wait.asked.is_empty() { 1 } else { 2 };
             let debts = &self.debts;
             let owes = |link: &LinkId| debts.get(link).map_or(0, |debt| debt.no_shows);
             let asked = &wait.asked;
             let mut open: Vec<LinkId> = wait.announcers.to_vec();
-            open.retain(|link| !asked.contains(link) && patience(*link).is_some());
+            open.retain(|link| {
+                asked.iter().all(|it| it.link != *link) && patience(*link).is_some()
+            });
             open.sort_by_key(owes);
             open.truncate(count);
             let Some(wait_ms) = open.iter().filter_map(|link| patience(*link)).max() else {
-                let wait = self.waits.remove(&name);
-                wait.into_iter().flat_map(|it| it.asked).for_each(|link| self.owe(link, now));
+                self.give_up(name, now);
                 continue;
             };
-            wait.asked.extend(&open);
-            wait.at = now.after(wait_ms);
+            let by = |link: LinkId| now.after(patience(link).unwrap_or_default());
+            wait.asked.extend(open.iter().map(|link| Asked { link: *link, by: by(*link) }));
+            wait.at = now.after(wait_ms.saturating_add(lateness_ms));
             self.due.insert((wait.at, name));
             asks.extend(open.into_iter().map(|link| (link, name)));
         }
@@ -161,17 +203,29 @@ impl Missing {
         debt.at = now.time();
     }
 
-    /// How long an announced record usually takes to come by itself (Jacobson's estimator).
-    fn patience_ms(&self) -> u64 {
-        let learned = (self.lag + 4 * self.deviation) / 16;
-        (self.graft_ms + learned).min(self.graft_ms_max)
+    /// A link has sent what it was asked for, in time or late: what it announces is true.
+    fn answered(&mut self, asked: Asked, now: Now) {
+        self.debts.remove(&asked.link);
+        self.lateness.learn(now.mono_ms.saturating_sub(asked.by.0).min(LATENESS_MS_MAX));
     }
 
-    fn learn(&mut self, lag_ms: u64) {
-        let lag = (lag_ms * 16).min(self.graft_ms_max * 16);
-        let off = self.lag.abs_diff(lag);
-        self.lag = (7 * self.lag + lag) / 8;
-        self.deviation = (7 * self.deviation + off) / 8;
+    /// Nobody is left to be asked. Whoever sends it after all has only been slow.
+    fn give_up(&mut self, name: ShortId, now: Now) {
+        let Some(wait) = self.waits.remove(&name).filter(|it| !it.asked.is_empty()) else { return };
+        wait.asked.iter().for_each(|it| self.owe(it.link, now));
+        if self.overdue.insert(name, wait.asked).is_none() {
+            self.order.push_back(name);
+        }
+        if OVERDUE_MAX < self.order.len()
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.overdue.remove(&oldest);
+        }
+    }
+
+    /// How long an announced record usually takes to come by itself.
+    fn patience_ms(&self) -> u64 {
+        (self.graft_ms + self.lag.ms()).min(self.graft_ms_max)
     }
 }
 
@@ -182,3 +236,7 @@ const ANNOUNCERS_MAX: usize = 6;
 /// Announcements without a record after which a link is not believed, and for how long.
 const NO_SHOWS_MAX: u8 = 8;
 const DISBELIEF_MS: u64 = 60_000;
+/// Records that came too late or never, as far as we remember; the oldest makes room.
+const OVERDUE_MAX: usize = 4_096;
+/// The most that we wait longer because peers are slow.
+const LATENESS_MS_MAX: u64 = 4_000;
