@@ -105,6 +105,11 @@ impl Missing {
         }
     }
 
+    /// How many records were announced, or asked for, and have not come.
+    pub(crate) fn len(&self) -> usize {
+        self.waits.len()
+    }
+
     /// Notes that a link has a record that we do not.
     pub(crate) fn announced(&mut self, have: Have, link: LinkId, now: Now) {
         let Have { id: name, age_ms } = have;

@@ -185,7 +185,9 @@ impl Engine {
     /// eight it is done all the same, so that no peer that promises and does not send holds off the
     /// others.
     fn is_busy_catching_up(&mut self, now: Now) -> bool {
-        let owed = self.fetching.is_some() || self.links.owe_keys(CATCHING_UP_KEYS, now.time());
+        let owed = self.fetching.is_some()
+            || CATCHING_UP <= self.missing.len()
+            || self.links.owe_keys(CATCHING_UP, now.time());
         owed && !self.random.number().is_multiple_of(8)
     }
 
@@ -300,5 +302,5 @@ fn beside<'a>(
     [messages, (Set::State, &ours.state, &theirs.state)].into_iter()
 }
 
-/// Keys asked for and not brought from which on we are catching up.
-const CATCHING_UP_KEYS: usize = 512;
+/// Records found and not brought from which on we are catching up.
+const CATCHING_UP: usize = 512;
