@@ -119,6 +119,8 @@ impl Settings {
             compare_ms: number("gossip.compare_ms"),
             guard_ms: number("gossip.guard_ms"),
             sketch_min: number("gossip.sketch_min"),
+            chunks_min: number("gossip.chunks_min"),
+            chunk_bytes_per_s: number("limits.chunks_kib_per_s").saturating_mul(1_024),
             redial_ms: number("gossip.redial_ms"),
             redial_max_ms: number("gossip.redial_max_ms"),
             redial_alone_ms: number("gossip.redial_alone_ms"),

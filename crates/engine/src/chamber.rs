@@ -17,6 +17,8 @@ use crate::{Checkpoints, Config, Now, Time};
 pub(crate) struct Chamber {
     pub(crate) council: Council,
     pins: VecDeque<Pin>,
+    /// The state as of the newest checkpoints that we held, for newcomers; the older one makes room.
+    anchors: VecDeque<Map>,
     /// When it sits again.
     sit_at: Time,
     /// When a neighbour is asked what it knows.
@@ -41,7 +43,8 @@ impl Chamber {
         let genesis = Head::genesis(config.network, committee);
         let council = Council::new(pace, seat, genesis, kept);
         let (sit_at, ask_at) = (now.time(), now.after(config.heartbeat_ms));
-        Some(Self { council, pins: VecDeque::new(), sit_at, ask_at, answers: Budget::default() })
+        let (pins, anchors) = (VecDeque::new(), VecDeque::new());
+        Some(Self { council, pins, anchors, sit_at, ask_at, answers: Budget::default() })
     }
 
     /// When it wants a tick.
@@ -58,6 +61,23 @@ impl Chamber {
         let acts = self.council.look(pin.facts(), now.unix_ms);
         self.pins.push_back(pin);
         acts
+    }
+
+    /// Keeps the state as it was at a final checkpoint, if a pin is that or `as_of` is.
+    pub(crate) fn anchor(&mut self, cut_ms: u64, root: &Digest, as_of: Option<Map>) {
+        let pinned = self.pins.iter().find(|pin| pin.cut_ms == cut_ms).map(|pin| pin.map.clone());
+        let Some(map) = pinned.into_iter().chain(as_of).find(|map| map.root() == *root) else {
+            return;
+        };
+        if ANCHORS_MAX <= self.anchors.len() {
+            self.anchors.pop_front();
+        }
+        self.anchors.push_back(map);
+    }
+
+    /// Returns the state as of checkpoints, the newest first.
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = &Map> {
+        self.anchors.iter().rev()
     }
 
     /// Says whether a leaf belongs into a pin and is not there: it was created by then, and is newer than
@@ -138,6 +158,8 @@ fn collections(map: &Map) -> u64 {
 
 /// Moments of this view and of the next.
 const PINS_MAX: usize = 2;
+/// The newest checkpoint, and the one that a newcomer may be fetching still.
+const ANCHORS_MAX: usize = 2;
 /// Collections are counted so far.
 const COLLECTIONS_MAX: u64 = 1_024;
 /// How long late records are collected before the council looks again.

@@ -121,6 +121,12 @@ pub struct Config {
     /// Records from which on two sets are compared by sketches before they are walked (default
     /// 20,000): in smaller ones a walk takes few steps, and needs no look at all of them.
     pub sketch_min: u64,
+    /// Entries that a peer must have more than we do for the state to be fetched in chunks from
+    /// several at once (default 20,000): what is less, a comparison finds.
+    pub chunks_min: u64,
+    /// Bytes of chunks that leave each second, for all newcomers together (default 32 MiB): a
+    /// newcomer takes as much as it gets, and our disk and processor are for others, too.
+    pub chunk_bytes_per_s: u64,
     /// Age at which a record takes part in comparisons (default 2,000 ms): longer than a broadcast
     /// takes, clocks that are off by a second included. What is younger would look missing and be
     /// sent twice.
@@ -228,6 +234,8 @@ impl Config {
             settle_max_ms: 1_000,
             compare_ms: 1_000,
             sketch_min: 20_000,
+            chunks_min: 20_000,
+            chunk_bytes_per_s: 32 * 1024 * 1024,
             guard_ms: 2_000,
             rotate_ms: 120_000,
             body_bytes_max: wire::limits::BODY_BYTES_MAX,

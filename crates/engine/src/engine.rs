@@ -26,6 +26,7 @@ use crate::intake::Intake;
 use crate::links::Links;
 use crate::membership::Membership;
 use crate::missing::Missing;
+use crate::newcomer::Newcomer;
 use crate::numbers::Numbers;
 use crate::outbox::Outbox;
 use crate::pieces::Pieces;
@@ -33,6 +34,7 @@ use crate::random::Random;
 use crate::recents::{Recent, Recents};
 use crate::rounds::Rounds;
 use crate::sets::Sets;
+use crate::supplier::Supplier;
 use crate::{
     BookRow, Config, Counters, Effect, Event, Input, Kept, LinkId, Now, Snapshot, TicketId, Time,
 };
@@ -52,6 +54,7 @@ mod relief;
 mod records;
 mod search;
 mod sketching;
+mod snapshot;
 mod tick;
 mod view;
 
@@ -104,6 +107,11 @@ pub struct Engine {
     clocks: Clocks,
     circle: circle::Circle,
     exchanges: Exchanges,
+    /// Set while we fetch most of the state.
+    newcomer: Option<Box<Newcomer>>,
+    supplier: Supplier,
+    /// Peers that promised much of which little came, and until when they are not asked for it.
+    mislisted: BTreeMap<NodeId, Time>,
     mix: mix::Mix,
     search: search::Search,
     probing: probe::Probing,
@@ -218,6 +226,9 @@ impl Engine {
             clocks,
             circle: circle::Circle::new(),
             exchanges: Exchanges::default(),
+            newcomer: None,
+            supplier: Supplier::default(),
+            mislisted: BTreeMap::new(),
             search: search::Search::default(),
             mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
@@ -259,6 +270,9 @@ impl Engine {
             }
             Input::Loaded(ticket, records) if self.exchanges.is_loading(ticket) => {
                 self.sketch_loaded(ticket, records, now);
+            }
+            Input::Loaded(ticket, records) if self.supplier.is_reading(ticket) => {
+                self.chunk_loaded(ticket, records, now);
             }
             Input::Loaded(ticket, records) => self.loaded(ticket, records, now),
             Input::Tick => self.tick(now),
@@ -328,6 +342,7 @@ impl Engine {
             // Before the hello nobody is there. On a link that lost it, silence ends it.
             _ if !self.links.is_greeted(id) => {}
             Frame::Agreed(cutoff_ms) => self.agreed(id, cutoff_ms),
+            Frame::Chunk(chunk) => self.chunk(id, chunk, now),
             Frame::Compare(compare) => self.compare(id, &compare, now),
             Frame::Council(council) => self.council_heard(id, council, now),
             Frame::Fetch(fetch) => self.fetch(id, fetch),

@@ -23,6 +23,7 @@ mod maps;
 mod membership;
 mod memory;
 mod missing;
+mod newcomer;
 mod numbers;
 mod outbox;
 mod pieces;
@@ -34,6 +35,7 @@ mod reconcile;
 mod rounds;
 mod sets;
 mod status;
+mod supplier;
 mod time;
 mod young;
 
@@ -48,7 +50,7 @@ pub use maps::Maps;
 pub use merkle::{Leaf, Map, Source, Stub};
 pub use sets::place_of_entry;
 pub use sketch;
-pub use status::{Counters, PeerState, PeerStatus, Proven, Status};
+pub use status::{Counters, Joining, PeerState, PeerStatus, Proven, Status};
 pub use time::{Now, Time};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use wire::{Carried, Claim, Class, Frame, Push, RecordId, SketchStep, limits};
+use wire::{Carried, ChunkStep, Claim, Class, Frame, Push, RecordId, SketchStep, limits};
 
 use crate::{Batch, Effect, LinkId};
 
@@ -123,6 +123,12 @@ fn class_of(frame: &Frame) -> Class {
         // Records travel by `push`; here it is announcements and what shapes trees.
         Frame::Push(_) => Class::Control,
         Frame::Compare(_) | Frame::Piece(_) | Frame::Records(_) => Class::Bulk,
+        Frame::Chunk(chunk) => match chunk.step {
+            ChunkStep::Records { .. } => Class::Bulk,
+            ChunkStep::Wanted { .. } | ChunkStep::Parts(_) | ChunkStep::Refused(_) => {
+                Class::Control
+            }
+        },
         Frame::Sketch(sketch) => match sketch.step {
             SketchStep::Symbols { .. } => Class::Bulk,
             SketchStep::Begin { .. }

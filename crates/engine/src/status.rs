@@ -34,8 +34,25 @@ pub struct Status {
     pub clock_skew_ms: Option<i64>,
     /// Signatures waiting to be checked.
     pub pending: usize,
+    /// Set while most of the state is being fetched.
+    pub joining: Option<Joining>,
     /// Counters since the start.
     pub counters: Counters,
+}
+
+/// How far a node is that fetches most of the state (SNAP-5).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Joining {
+    /// The height of the checkpoint that is fetched; `None` for what peers hold.
+    pub checkpoint: Option<u64>,
+    /// Entries there are.
+    pub entries: u64,
+    /// Of these, in ranges that are here.
+    pub held: u64,
+    /// Entries that came each second, on average.
+    pub per_s: u64,
+    /// Peers that have more than we do.
+    pub peers: usize,
 }
 
 /// What happened since the start.
@@ -79,6 +96,12 @@ pub struct Counters {
     pub sketches_failed: u64,
     /// Exchanges that peers began with us.
     pub sketches_answered: u64,
+    /// Chunks of the state fetched that were what was wished.
+    pub chunks_fetched: u64,
+    /// Those that were not.
+    pub chunks_refused: u64,
+    /// Chunks sent to others.
+    pub chunks_sent: u64,
     /// Nodes discovered.
     pub discovered: u64,
     /// Design-A health checks made.

@@ -4,6 +4,7 @@ mod agree;
 mod alerts;
 mod book;
 mod broadcast;
+mod chunks;
 mod circle;
 mod contradictions;
 mod council;

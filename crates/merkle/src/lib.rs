@@ -18,7 +18,7 @@ mod tree;
 pub use bucket::Stub;
 pub use leaf::Leaf;
 pub use map::Map;
-pub use piece::Part;
+pub use piece::{Part, join};
 pub use prefix::Prefix;
 pub use proof::{BadProof, Proof};
 pub use shelf::Source;

@@ -7,8 +7,9 @@ use wire::Digest;
 
 use crate::Leaf;
 use crate::bucket::Held;
+use crate::hash::branch_hash;
 use crate::leaf::{Item, fold, halves, search, shared};
-use crate::prefix::{Prefix, bit};
+use crate::prefix::{Prefix, bit, first_difference};
 use crate::shelf::Shelf;
 use crate::tree::Tree;
 
@@ -133,6 +134,27 @@ impl<'a> Piece<'a> {
             }
         }
     }
+}
+
+/// Returns the hash of the subtree that consists of these, each a prefix with its hash, in order; `None`
+/// where no subtree does.
+pub fn join(parts: &[(Prefix, Digest)]) -> Option<Digest> {
+    let in_order = parts.is_sorted_by(|(a, _), (b, _)| a.key() < b.key());
+    if in_order { join_sorted(parts) } else { None }
+}
+
+fn join_sorted(parts: &[(Prefix, Digest)]) -> Option<Digest> {
+    let [(first, _), .., (last, _)] = parts else {
+        return parts.first().map(|(_, hash)| *hash);
+    };
+    let at = first_difference(first.key(), last.key())?;
+    let middle = parts.partition_point(|(prefix, _)| bit(prefix.key(), at) == 0);
+    let (left, right) = parts.split_at(middle);
+    // One that has keys on both sides of the cut is no part.
+    if parts.iter().any(|(prefix, _)| prefix.bits() <= u16::from(at)) {
+        return None;
+    }
+    Some(branch_hash(at, &join_sorted(left)?, &join_sorted(right)?))
 }
 
 /// Returns which of some items in order lie under a prefix.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use wire::Digest;
 
-use crate::{Leaf, Map, Prefix};
+use crate::{Leaf, Map, Prefix, join};
 
 fn key(text: &[u8]) -> Digest {
     Digest::of("test", &[text])
@@ -57,6 +57,33 @@ fn some_key() -> impl Strategy<Value = Digest> {
 }
 
 proptest! {
+    /// What a map is cut into has its hash together, and so has nothing else.
+    #[test]
+    fn parts_join_to_the_hash_of_the_whole(
+        keys in proptest::collection::btree_set(some_key(), 2..80),
+        count in 2..40_usize,
+        at in any::<proptest::sample::Index>(),
+    ) {
+        let map = Map::of(keys.iter().map(|key| leaf(*key, 1)).collect());
+        let cut = |it: &crate::Part| (it.prefix, it.hash);
+        let parts: Vec<(Prefix, Digest)> =
+            map.parts(&Prefix::ALL, count).iter().map(cut).collect();
+        prop_assert_eq!(join(&parts), Some(map.root()));
+        let at = at.index(parts.len() - 1);
+        let mut swapped = parts.clone();
+        swapped.swap(at, at + 1);
+        prop_assert_eq!(join(&swapped), None);
+        let mut twice = parts.clone();
+        twice[at + 1] = twice[at];
+        prop_assert_ne!(join(&twice), Some(map.root()));
+        let mut fewer = parts.clone();
+        fewer.remove(at);
+        prop_assert_ne!(join(&fewer), Some(map.root()));
+        let mut over = parts.clone();
+        over[at].0 = Prefix::ALL;
+        prop_assert_ne!(join(&over), Some(map.root()));
+    }
+
     #[test]
     fn it_holds_what_a_plain_map_holds(
         steps in proptest::collection::vec((some_key(), any::<u8>(), 0..4_u8), 0..200),

@@ -1,5 +1,6 @@
 //! Frames between two linked nodes: what they can say to each other.
 
+mod chunk;
 mod schema;
 mod sketch;
 
@@ -8,6 +9,7 @@ use std::hash::Hasher as _;
 use bytes::Bytes;
 use siphasher::sip::SipHasher13;
 
+pub use chunk::{Chunk, ChunkPart, ChunkRefusal, ChunkStep};
 pub use sketch::{Sketch, SketchStep};
 
 use crate::{CarriedHead, Digest, NetworkId, NodeId, Piece, Pull, RecordId, Signed};
@@ -17,6 +19,8 @@ use crate::{CarriedHead, Digest, NetworkId, NodeId, Piece, Pull, RecordId, Signe
 pub enum Frame {
     /// As of that moment I hold what you told me; unix milliseconds, `None` for all of it.
     Agreed(Option<u64>),
+    /// A step of fetching a large state in chunks.
+    Chunk(Chunk),
     /// Here is how my set looks under these prefixes.
     Compare(Compare),
     /// What I know of checkpoints.
@@ -364,6 +368,7 @@ impl Frame {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Agreed(_) => "agreed",
+            Self::Chunk(_) => "chunk",
             Self::Council(_) => "council",
             Self::Compare(_) => "compare",
             Self::Fetch(_) => "fetch",

@@ -133,7 +133,7 @@ pub struct Half {
 pub struct Frame {
     #[prost(
         oneof = "frame::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20, 21"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20, 21, 24"
     )]
     pub kind: ::core::option::Option<frame::Kind>,
 }
@@ -173,6 +173,8 @@ pub mod frame {
         Council(super::Council),
         #[prost(message, tag = "21")]
         Sketch(super::Sketch),
+        #[prost(message, tag = "24")]
+        Chunk(super::Chunk),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -487,6 +489,74 @@ pub struct SketchSymbols {
     #[prost(bytes = "bytes", tag = "5")]
     pub symbols: ::prost::bytes::Bytes,
 }
+/// A step of fetching a large state in chunks: see docs/protocol.md, SNAP.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Chunk {
+    /// drawn by the one who wishes, the same in all that answers it
+    #[prost(uint32, tag = "1")]
+    pub wish: u32,
+    #[prost(oneof = "chunk::Step", tags = "2, 3, 4, 5")]
+    pub step: ::core::option::Option<chunk::Step>,
+}
+/// Nested message and enum types in `Chunk`.
+pub mod chunk {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Step {
+        #[prost(message, tag = "2")]
+        Wanted(super::ChunkWish),
+        #[prost(message, tag = "3")]
+        Parts(super::ChunkParts),
+        #[prost(message, tag = "4")]
+        Records(super::ChunkRecords),
+        #[prost(enumeration = "super::ChunkRefusal", tag = "5")]
+        Refused(i32),
+    }
+}
+/// All that is held under a prefix: what has this hash, or whatever is there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChunkWish {
+    /// ceil(bits / 8) bytes, unused bits zero
+    #[prost(bytes = "bytes", tag = "1")]
+    pub prefix: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "2")]
+    pub bits: u32,
+    /// 32 bytes, or empty
+    #[prost(bytes = "bytes", tag = "3")]
+    pub hash: ::prost::bytes::Bytes,
+}
+/// That is too much for one chunk; it consists of these, in order.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ChunkParts {
+    #[prost(message, repeated, tag = "1")]
+    pub parts: ::prost::alloc::vec::Vec<ChunkPart>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChunkPart {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub prefix: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "2")]
+    pub bits: u32,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub hash: ::prost::bytes::Bytes,
+    /// entries below
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ChunkRecords {
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<Signed>,
+    /// entries whose records do not come with it
+    #[prost(message, repeated, tag = "2")]
+    pub items: ::prost::alloc::vec::Vec<Item>,
+    /// with this frame the chunk is whole
+    #[prost(bool, tag = "3")]
+    pub last: bool,
+    /// how many of both came before: a lost frame is noticed
+    #[prost(uint32, tag = "4")]
+    pub from: u32,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Peers {
     #[prost(message, repeated, tag = "1")]
@@ -638,6 +708,34 @@ impl Offer {
             "ASK" => Some(Self::Ask),
             "FOLLOW" => Some(Self::Follow),
             "REPAIR" => Some(Self::Repair),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ChunkRefusal {
+    /// it is not held here, or no longer
+    Absent = 0,
+    /// it may be asked for later
+    Exhausted = 1,
+}
+impl ChunkRefusal {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Absent => "ABSENT",
+            Self::Exhausted => "EXHAUSTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ABSENT" => Some(Self::Absent),
+            "EXHAUSTED" => Some(Self::Exhausted),
             _ => None,
         }
     }

@@ -26,9 +26,9 @@ pub use class::Class;
 pub use contradiction::{Contradiction, Half, WITNESS, witness};
 pub use error::{Refusal, WireError};
 pub use frame::{
-    Carried, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted, Ping,
-    Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId, Sketch, SketchStep,
-    Subtree, Summary, TreeId, View, Wanted,
+    Carried, Chunk, ChunkPart, ChunkRefusal, ChunkStep, Compare, Council, Fetch, Frame, Goodbye,
+    Have, Hello, Item, Peers, PeersWanted, Ping, Pong, Push, Range, Reason, Records, Report, Set,
+    SetSummary, ShortId, Sketch, SketchStep, Subtree, Summary, TreeId, View, Wanted,
 };
 pub use hash::{Digest, NetworkId, RecordId};
 pub use head::{CarriedHead, Head, Offer, Piece, PieceSet, Pull};

@@ -32,6 +32,12 @@ pub const NOTES_MAX: usize = 256;
 pub const SKETCH_BYTES_MAX: usize = 8 * 1024;
 /// Ids named in one step of it.
 pub const SKETCH_IDS_MAX: usize = 1_024;
+/// Records in one chunk of a state, and their bytes.
+pub const CHUNK_RECORDS_MAX: usize = 512;
+/// See [`CHUNK_RECORDS_MAX`].
+pub const CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// Parts into which what is larger is cut at once.
+pub const CHUNK_PARTS_MAX: usize = 128;
 /// Keys asked for at once.
 pub const KEYS_MAX: usize = 1_024;
 /// Profiles handed over in one peer exchange (requirement 7).

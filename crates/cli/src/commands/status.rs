@@ -1,6 +1,6 @@
 //! `trellis status`.
 
-use daemon::api::types::{Health, Status};
+use daemon::api::types::{Health, Joining, Status};
 
 use super::Place;
 use crate::words::{counted, printable, seconds_in_words, short_hex};
@@ -30,6 +30,9 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ("network", format!("{} ({})", printable(&network.name), short_hex(&network.id))),
         ("peers", peers(status)),
         ("state", format!("root {}, {}", state.root, counted(state.entries, "entry", "entries"))),
+    ]);
+    facts.extend(status.joining.as_ref().map(|it| ("joining", joining(it))));
+    facts.extend([
         ("messages", format!("{} kept", counted(messages.count, "message", "messages"))),
         (
             "records",
@@ -52,6 +55,16 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         facts.push(("clock", format!("{skew_ms} ms from the median of the peers")));
     }
     facts
+}
+
+/// Share and rate of a state that is being fetched.
+fn joining(joining: &Joining) -> String {
+    let Joining { checkpoint, entries, held, per_s, peers } = joining;
+    let percent = held.saturating_mul(100) / entries.max(&1);
+    let what = checkpoint.map_or("their states".to_owned(), |it| format!("checkpoint {it}"));
+    let of = counted(*entries, "entry", "entries");
+    let whom = counted(*peers, "peer", "peers");
+    format!("{percent} % of {of}, {per_s} a second, {what} from {whom}")
 }
 
 fn peers(status: &Status) -> String {

@@ -43,6 +43,13 @@ pub(super) fn status(context: &Context, status: Status) -> types::Status {
         doors: status.doors,
         contradictions: status.contradictions,
         clock_skew_ms: status.clock_skew_ms,
+        joining: status.joining.map(|it| types::Joining {
+            checkpoint: it.checkpoint,
+            entries: it.entries,
+            held: it.held,
+            per_s: it.per_s,
+            peers: it.peers as u64,
+        }),
         counters: counters(status.counters),
     }
 }
@@ -103,6 +110,9 @@ fn counters(counters: Counters) -> types::Counters {
         sketches_found: counters.sketches_found,
         sketches_failed: counters.sketches_failed,
         sketches_answered: counters.sketches_answered,
+        chunks_fetched: counters.chunks_fetched,
+        chunks_refused: counters.chunks_refused,
+        chunks_sent: counters.chunks_sent,
         discovered: counters.discovered,
         door_checks: counters.door_checks,
     }

@@ -72,8 +72,25 @@ pub struct Status {
     pub contradictions: u64,
     /// Median difference to the peers' clocks, positive where they are ahead.
     pub clock_skew_ms: Option<i64>,
+    /// How far it is, while most of the state is being fetched; null otherwise.
+    pub joining: Option<Joining>,
     /// Counters since the start.
     pub counters: Counters,
+}
+
+/// How far a node is that fetches most of the state.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Joining {
+    /// The height of the checkpoint that is fetched; null for what peers hold.
+    pub checkpoint: Option<u64>,
+    /// Entries there are.
+    pub entries: u64,
+    /// Of these, in ranges that are here.
+    pub held: u64,
+    /// Entries that came each second, on average.
+    pub per_s: u64,
+    /// Linked peers that have more than this node.
+    pub peers: u64,
 }
 
 /// A network's id and name.
@@ -154,6 +171,12 @@ pub struct Counters {
     pub sketches_failed: u64,
     /// Comparisons by sketches that peers began.
     pub sketches_answered: u64,
+    /// Chunks of the state fetched.
+    pub chunks_fetched: u64,
+    /// Those that were not what was wished; their peers were cut off.
+    pub chunks_refused: u64,
+    /// Chunks of the state sent to others.
+    pub chunks_sent: u64,
     /// Nodes discovered.
     pub discovered: u64,
     /// Design-A health checks made.

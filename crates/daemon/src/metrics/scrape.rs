@@ -98,12 +98,25 @@ impl Out<'_> {
                 ("answered", counters.sketches_answered),
             ],
         )?;
+        self.family(
+            "chunks",
+            "Chunks of the state",
+            "step",
+            MetricType::Counter,
+            &[
+                ("fetched", counters.chunks_fetched),
+                ("refused", counters.chunks_refused),
+                ("sent", counters.chunks_sent),
+            ],
+        )?;
         self.counter("peers_discovered", "Nodes discovered", counters.discovered)?;
         self.counter("door_checks", "Checks of design-A nodes", counters.door_checks)
     }
 
     fn state(&mut self, status: &Status) -> fmt::Result {
         self.gauge_u64("state_entries", "Entries of the state", status.state.count)?;
+        let wanted = status.joining.map_or(0, |it| it.entries.saturating_sub(it.held));
+        self.gauge_u64("joining_entries", "Entries still to be fetched in chunks", wanted)?;
         self.gauge_u64("state_version", "Changes of the root", status.state_version)?;
         self.gauge_u64("messages", "Messages kept", status.messages.count)?;
         let help = "Authors proven to have signed two records with one number";

@@ -86,6 +86,7 @@ impl Engine {
                 link.ask.reset();
             }
             self.stir(now);
+            self.weigh_size(id, theirs, now);
         }
         for (set, ..) in beside(ours, theirs).filter(|(_, ours, theirs)| ours == theirs) {
             self.exchanges.settled(id, set, theirs.cutoff_ms);

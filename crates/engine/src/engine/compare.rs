@@ -30,12 +30,16 @@ impl Engine {
         for frame in into_frames(outcome.ranges, range_size, frame) {
             self.outbox.send(id, &frame);
         }
+        if self.is_joining(set) {
+            // All of it is being fetched from several at once (SNAP-1).
+            return;
+        }
         outcome.keys.retain(|key| !self.sets.is_ahead(set, key, cutoff_ms));
         self.want_keys(id, set, outcome.keys, now);
         self.want_ranges(id, set, outcome.prefixes, now);
     }
 
-    fn want_keys(&mut self, id: LinkId, set: Set, mut keys: Vec<Digest>, now: Now) {
+    pub(super) fn want_keys(&mut self, id: LinkId, set: Set, mut keys: Vec<Digest>, now: Now) {
         keys.retain(|key| {
             let asked = self.links.is_wanted(id, key, now.time());
             !asked && !self.sets.is_past(set, key, now.unix_ms)

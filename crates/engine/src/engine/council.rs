@@ -1,7 +1,7 @@
 //! The council and the rest of the node: its notes go from link to link, its moments are pinned.
 
 use bytes::Bytes;
-use checkpoint::{Act, Council, Done, Note};
+use checkpoint::{Act, Checkpoint, Council, Done, Note};
 use merkle::Leaf;
 use wire::{Frame, Opened, Set};
 
@@ -121,12 +121,24 @@ impl Engine {
                     when = When::OnDisk;
                 }
                 Act::Sealed(sealed) => {
+                    self.anchor(&sealed.checkpoint);
                     self.outbox.effect(when, Effect::Report(Event::Sealed(sealed)));
                     self.chamber.iter_mut().for_each(|it| it.unpin());
                 }
                 Act::Spread(note, except) => self.spread_note(&note, except, when, now),
                 Act::Work(ticket, work) => self.outbox.now(Effect::Work(ticket, work)),
             }
+        }
+    }
+
+    /// Keeps the state as it was at a final checkpoint, for newcomers (SNAP-4).
+    fn anchor(&mut self, checkpoint: &Checkpoint) {
+        let cut_ms = checkpoint.cut_ms;
+        // What rests on a store that goes on is no state that stays.
+        let told = self.sets.filling.is_over() && self.sets.floor_ms() <= cut_ms;
+        let as_of = told.then(|| self.sets.as_of(Set::State, Some(cut_ms)));
+        if let Some(chamber) = &mut self.chamber {
+            chamber.anchor(cut_ms, &checkpoint.root, as_of);
         }
     }
 

@@ -222,6 +222,7 @@ impl Engine {
         }
         self.wishes.retain(|(link, _)| *link != id);
         self.sketch_gone(id);
+        self.chunks_gone(id, now);
         if !stood {
             if self.links.of(&link.peer).is_none() {
                 self.membership.mute(link.peer, link.dialled.as_ref(), why, now);

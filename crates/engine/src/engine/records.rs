@@ -95,6 +95,7 @@ impl Engine {
         }
         self.send_out(When::AtOnce, pushes, now);
         self.go_on_fetching();
+        self.turn_newcomer(now);
     }
 
     /// Lets a genuine record in. Returns to whom it is pushed on.

@@ -34,7 +34,7 @@ impl Engine {
         (ours, theirs): (&SetSummary, &SetSummary),
         now: Now,
     ) -> Way {
-        if self.exchanges.is_about(id, set) {
+        if self.exchanges.is_about(id, set) || self.is_joining(set) {
             return Way::Wait;
         }
         let is_large = self.config.sketch_min <= ours.count.min(theirs.count);

@@ -30,6 +30,7 @@ impl Engine {
             (self.chamber.as_ref().map(|it| it.at()), "the council"),
             (fetching, "a bulk transfer"),
             (self.sketch_deadline(), "a sketch"),
+            (self.chunk_deadline(), "a chunk"),
             (Some(self.clocks.rotate_at), "rotation"),
             (Some(self.clocks.lost_at), "a lost node"),
             (Some(self.clocks.sweep_at), "a sweep"),
@@ -51,6 +52,8 @@ impl Engine {
         self.mend(now);
         self.give_up_fetching(now);
         self.turn_exchanges(now);
+        self.turn_newcomer(now);
+        self.turn_supplier(now);
         self.tell(now);
         self.hold_council(now);
         let due = |at: Time| at <= now.time();

@@ -157,6 +157,11 @@ impl Pair {
         self.sides.iter().map(|it| of(&it.engine.status().counters)).sum()
     }
 
+    /// What the store of a side has under this id.
+    pub(super) fn record(&self, side: usize, id: &wire::RecordId) -> wire::Signed {
+        self.sides[side].kept[id].clone()
+    }
+
     pub(super) fn is_equal(&self) -> bool {
         let [first, second] = self.sides.each_ref().map(|it| it.engine.status().state);
         first == second
@@ -207,6 +212,7 @@ impl Pair {
                 let kept = &self.sides[side].kept;
                 Input::Loaded(ticket, load(kept, &ids, bytes_max))
             }
+            Effect::TellLeft(link, class) => Input::Left(link, class),
             Effect::Glance(ticket, glance) => {
                 self.glances[side] += 1;
                 Input::Glanced(ticket, glance.run())

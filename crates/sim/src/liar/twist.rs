@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engine::LinkId;
-use wire::{Frame, Have, Peers, Push, Records, ShortId, Signed, limits};
+use wire::{ChunkStep, Frame, Have, Peers, Push, Records, ShortId, Signed, limits};
 
 use super::Liar;
 use super::reconciler::falsified;
@@ -92,6 +92,7 @@ fn silent(frame: Frame) -> Option<Frame> {
         | Frame::Pong(_)
         | Frame::Pull(_) => Some(frame),
         Frame::Agreed(_)
+        | Frame::Chunk(_)
         | Frame::Council(_)
         | Frame::Compare(_)
         | Frame::Fetch(_)
@@ -114,6 +115,12 @@ fn forged(frame: Frame) -> Frame {
         Frame::Records(Records { set, mut records, range, next }) => {
             records.iter_mut().for_each(spoil);
             Frame::Records(Records { set, records, range, next })
+        }
+        Frame::Chunk(mut chunk) => {
+            if let ChunkStep::Records { records, .. } = &mut chunk.step {
+                records.iter_mut().for_each(spoil);
+            }
+            Frame::Chunk(chunk)
         }
         other => other,
     }

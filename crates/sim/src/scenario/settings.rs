@@ -32,7 +32,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    sketch_min
+    sketch_min chunks_min chunk_bytes_per_s
     links_target candidates links_max links_live_min redial_burst redial_round_ms dials_max
     book_max passive_target walk_hops shuffle_ms fanout announce_links announce_ms graft_ms
     graft_ms_max far_ms trees_max landmarks warm_ms busy_ms recents_max door_fanout doors_max

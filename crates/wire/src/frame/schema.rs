@@ -4,9 +4,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Carried, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted, Ping,
-    Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId, Sketch, Subtree, Summary,
-    TreeId, View, Wanted,
+    Carried, Chunk, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted,
+    Ping, Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId, Sketch, Subtree,
+    Summary, TreeId, View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -25,6 +25,7 @@ impl Frame {
             .map_err(|error| WireError::Malformed(error.to_string()))?;
         Ok(match schema.kind.ok_or(WireError::Field("frame kind"))? {
             Kind::Agreed(it) => Self::Agreed(moment(it.cutoff_ms)),
+            Kind::Chunk(it) => Self::Chunk(Chunk::from_schema(it)?),
             Kind::Compare(it) => Self::Compare(Compare::from_schema(it)?),
             Kind::Council(it) => Self::Council(Council::from_schema(it)?),
             Kind::Fetch(it) => Self::Fetch(Fetch::from_schema(it)?),
@@ -51,6 +52,7 @@ impl Frame {
             Self::Agreed(cutoff_ms) => {
                 Kind::Agreed(generated::Agreed { cutoff_ms: cutoff_ms.unwrap_or(0) })
             }
+            Self::Chunk(it) => Kind::Chunk(it.to_schema()),
             Self::Compare(it) => Kind::Compare(it.to_schema()),
             Self::Council(it) => Kind::Council(it.to_schema()),
             Self::Fetch(it) => Kind::Fetch(it.to_schema()),
@@ -285,10 +287,7 @@ impl Range {
         match &self.view {
             View::Items(view) => {
                 as_items = true;
-                items.extend(view.iter().map(|item| generated::Item {
-                    key: to_bytes(&item.key),
-                    value: to_bytes(&item.value),
-                }));
+                items.extend(view.iter().copied().map(Item::to_schema));
             }
             View::Subtrees(view) => subtrees.extend(view.iter().map(|it| generated::Subtree {
                 prefix: prefix_bytes(&it.prefix, it.bits),
@@ -306,13 +305,8 @@ impl Range {
         check_count("parts of a range", parts, limits::RANGE_PARTS_MAX)?;
         let (prefix, bits) = prefix_of(&schema.prefix, schema.bits)?;
         let view = if schema.as_items {
-            let items: Result<Vec<Item>, WireError> = schema
-                .items
-                .iter()
-                .map(|it| {
-                    Ok(Item { key: digest("key", &it.key)?, value: digest("value", &it.value)? })
-                })
-                .collect();
+            let items: Result<Vec<Item>, WireError> =
+                schema.items.iter().map(Item::from_schema).collect();
             View::Items(items?)
         } else {
             let subtrees: Result<Vec<Subtree>, WireError> = schema
@@ -326,6 +320,16 @@ impl Range {
             View::Subtrees(subtrees?)
         };
         Ok(Self { prefix, bits, view, answer: schema.answer })
+    }
+}
+
+impl Item {
+    pub(super) fn to_schema(self) -> generated::Item {
+        generated::Item { key: to_bytes(&self.key), value: to_bytes(&self.value) }
+    }
+
+    pub(super) fn from_schema(schema: &generated::Item) -> Result<Self, WireError> {
+        Ok(Self { key: digest("key", &schema.key)?, value: digest("value", &schema.value)? })
     }
 }
 
@@ -445,12 +449,12 @@ fn all_carried(schemas: Vec<generated::Carried>) -> Result<Vec<Carried>, WireErr
     schemas.into_iter().map(Carried::from_schema).collect()
 }
 
-fn prefix_bytes(prefix: &Digest, bits: u16) -> Bytes {
+pub(super) fn prefix_bytes(prefix: &Digest, bits: u16) -> Bytes {
     Bytes::copy_from_slice(&prefix.0[..usize::from(bits.div_ceil(8)).min(32)])
 }
 
 /// Reads a prefix and clears the bits behind it, so that equal prefixes are equal values.
-fn prefix_of(bytes: &[u8], bits: u32) -> Result<(Digest, u16), WireError> {
+pub(super) fn prefix_of(bytes: &[u8], bits: u32) -> Result<(Digest, u16), WireError> {
     let bits = u16::try_from(bits).ok().filter(|bits| *bits <= 256);
     let bits = bits.ok_or(WireError::Field("prefix bits"))?;
     let mut prefix = Digest::default();

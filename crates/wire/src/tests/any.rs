@@ -5,11 +5,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::{
-    Bridged, Carried, CarriedHead, Class, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye,
-    Have, Head, Hello, Hlc, Item, Message, MessageKind, NodeId, Offer, Peers, PeersWanted, Piece,
-    PieceSet, Ping, Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, Set,
-    SetSummary, ShortId, Signed, Sketch, SketchStep, Subtree, Summary, TreeId, View, Wanted,
-    limits,
+    Bridged, Carried, CarriedHead, Chunk, ChunkPart, ChunkRefusal, ChunkStep, Class, Compare,
+    Content, Digest, Entry, Fetch, Frame, Goodbye, Have, Head, Hello, Hlc, Item, Message,
+    MessageKind, NodeId, Offer, Peers, PeersWanted, Piece, PieceSet, Ping, Pong, Profile, Pull,
+    Push, Range, Reason, Record, Records, Report, Set, SetSummary, ShortId, Signed, Sketch,
+    SketchStep, Subtree, Summary, TreeId, View, Wanted, limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -90,9 +90,29 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         pull(),
         piece(),
         records(),
+        chunk(),
         sketch(),
         summary().prop_map(Frame::Summary),
     ]
+}
+
+fn chunk() -> impl Strategy<Value = Frame> {
+    let part = (prefix(), digest(), any::<u64>())
+        .prop_map(|((prefix, bits), hash, count)| ChunkPart { prefix, bits, hash, count });
+    let wanted = (prefix(), proptest::option::of(digest()))
+        .prop_map(|((prefix, bits), hash)| ChunkStep::Wanted { prefix, bits, hash });
+    let item = (digest(), digest()).prop_map(|(key, value)| Item { key, value });
+    let records = (vec(signed(), 0..3), vec(item, 0..3), any::<(bool, u32)>()).prop_map(
+        |(records, items, (last, from))| ChunkStep::Records { records, items, last, from },
+    );
+    let step = prop_oneof![
+        wanted,
+        vec(part, 0..4).prop_map(ChunkStep::Parts),
+        records,
+        Just(ChunkStep::Refused(ChunkRefusal::Absent)),
+        Just(ChunkStep::Refused(ChunkRefusal::Exhausted)),
+    ];
+    (any::<u32>(), step).prop_map(|(wish, step)| Frame::Chunk(Chunk { wish, step }))
 }
 
 fn sketch() -> impl Strategy<Value = Frame> {

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use crate::{
-    Address, Carried, Compare, Content, Digest, Entry, Fetch, Frame, Goodbye, Hlc, Identity, Item,
-    Message, Profile, Proof, Range, Reason, Record, Records, Set, Signed, Sketch, SketchStep,
-    Subtree, View, Wanted, WireError, limits,
+    Address, Carried, Chunk, ChunkPart, ChunkStep, Compare, Content, Digest, Entry, Fetch, Frame,
+    Goodbye, Hlc, Identity, Item, Message, Profile, Proof, Range, Reason, Record, Records, Set,
+    Signed, Sketch, SketchStep, Subtree, View, Wanted, WireError, limits,
 };
 
 /// What is too large, how large, and what is allowed; `None` if it passes.
@@ -152,6 +152,20 @@ fn a_comparison_has_so_many_ranges_and_parts() {
     let subtree = Subtree { prefix: Digest::default(), bits: 0, hash: Digest::default() };
     check("parts of a range", limits::RANGE_PARTS_MAX, |size| {
         compare(vec![range(View::Subtrees(vec![subtree; size]))])
+    });
+}
+
+#[test]
+fn a_chunk_has_so_many_records_and_parts() {
+    let chunk = |step| frame(&Frame::Chunk(Chunk { wish: 1, step }));
+    let item = Item { key: Digest::default(), value: Digest::default() };
+    check("records of a chunk", limits::CHUNK_RECORDS_MAX, |size| {
+        let items = vec![item; size];
+        chunk(ChunkStep::Records { records: Vec::new(), items, last: true, from: 0 })
+    });
+    let part = ChunkPart { prefix: Digest::default(), bits: 0, hash: Digest::default(), count: 0 };
+    check("parts of a chunk", limits::CHUNK_PARTS_MAX, |size| {
+        chunk(ChunkStep::Parts(vec![part; size]))
     });
 }
 
