@@ -50,8 +50,8 @@ mod greet;
 mod lattice;
 mod mix;
 mod probe;
-mod relief;
 mod records;
+mod relief;
 mod search;
 mod sketching;
 mod snapshot;
@@ -162,6 +162,19 @@ struct Clocks {
     peers_wanted_at: Time,
 }
 
+impl Clocks {
+    fn begin(config: &Config, now: Now) -> Self {
+        Self {
+            dial_at: now.time(),
+            lost_at: now.after(config.lost_ms),
+            rotate_at: now.after(config.rotate_ms),
+            sweep_at: now.time(),
+            announce_at: now.after(config.heartbeat_ms),
+            peers_wanted_at: now.after(config.heartbeat_ms),
+        }
+    }
+}
+
 impl Engine {
     /// Wakes up with what was kept; `seed` is the only randomness it will ever have.
     pub fn new(
@@ -180,14 +193,7 @@ impl Engine {
         let is_new = signed.is_none();
         let profile = signed.unwrap_or_else(|| author.seal(content, 0, now));
         let reported_root = sets.summary().state.root;
-        let clocks = Clocks {
-            dial_at: now.time(),
-            lost_at: now.after(config.lost_ms),
-            rotate_at: now.after(config.rotate_ms),
-            sweep_at: now.time(),
-            announce_at: now.after(config.heartbeat_ms),
-            peers_wanted_at: now.after(config.heartbeat_ms),
-        };
+        let clocks = Clocks::begin(&config, now);
         let session = random.number();
         let mut engine = Self {
             me,

@@ -7,6 +7,7 @@ mod network;
 mod sketches;
 mod stories;
 mod threads;
+mod turns;
 mod walks;
 mod wheel;
 mod worlds;

@@ -182,7 +182,7 @@ impl Engine {
     }
 
     /// Says whether what we lack was found and is on its way: to compare with somebody else would
-    /// find the same once more, and neighbours have better things to send (WALK-8). One time in
+    /// find the same once more, and neighbours have better things to send (WALK-7). One time in
     /// eight it is done all the same, so that no peer that promises and does not send holds off the
     /// others.
     fn is_busy_catching_up(&mut self, now: Now) -> bool {

@@ -151,8 +151,7 @@ impl Engine {
             (Class::Alert, _) => (links, Vec::new()),
             (_, Spread::Asked | Spread::Push) => self.forest.split(recent.tree, links, now),
         };
-        let (eager, lazy) =
-            self.relieve(&opened.id, (class, Whose::Theirs), (eager, lazy), now);
+        let (eager, lazy) = self.relieve(&opened.id, (class, Whose::Theirs), (eager, lazy), now);
         self.announce(&opened.id, lazy, now);
         // One hop less (GOSSIP-3).
         let ttl = carried.ttl.checked_sub(1).filter(|_| !eager.is_empty())?;

@@ -58,7 +58,8 @@ impl Engine {
         let mut asks = Vec::new();
         for Parcel { class, carried, links } in &parcels {
             let bytes = carried.signed.size();
-            let asking = links.iter().filter(|link| self.departures.sent(**link, *class, bytes, now));
+            let asking =
+                links.iter().filter(|link| self.departures.sent(**link, *class, bytes, now));
             asks.extend(asking.map(|link| Effect::TellLeft(*link, *class)));
         }
         self.outbox.push(when, parcels);

@@ -331,3 +331,35 @@ fn alerts_are_repaired_first() {
     assert_eq!(sent[0], (Class::Alert, vec![records[1].clone()]));
     assert_eq!((sent[1].0, sent[1].1.len()), (Class::Bulk, 2));
 }
+
+#[test]
+fn who_waits_for_much_compares_rarely_and_not_never() {
+    // WALK-7
+    let (mut lab, links) = lab_of_twelve();
+    let differs = |number: u64| {
+        let state = SetSummary { root: Digest::of("root", &[&number.to_be_bytes()]), count: 9 };
+        Frame::Summary(Summary { state, answer_wanted: true, ..Summary::default() })
+    };
+    let begun = |lab: &mut Lab, from: u64| {
+        let mut begun = 0;
+        for number in from..from + 80 {
+            let at = links[usize::try_from(number).unwrap() % links.len()];
+            // What is announced does not come, and nobody said that it would not.
+            if 1_000 <= from {
+                let have = (0..512).map(|it| wire::Have { id: wire::ShortId(it), age_ms: 0 });
+                let push = wire::Push { have: have.collect(), ..wire::Push::default() };
+                let by = links[usize::try_from(number + 1).unwrap() % links.len()];
+                lab.say(by, &Frame::Push(push));
+            }
+            let effects = lab.say(at, &differs(number));
+            let frames = sent(&effects, at);
+            assert!(!frames.is_empty(), "it is answered either way");
+            begun += usize::from(frames.iter().any(|it| matches!(it, Frame::Compare(_))));
+            lab.pass(31_000);
+        }
+        begun
+    };
+    assert_eq!(begun(&mut lab, 0), 80);
+    let busy = begun(&mut lab, 1_000);
+    assert!((1..=30).contains(&busy), "{busy} of 80");
+}

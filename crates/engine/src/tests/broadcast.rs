@@ -195,12 +195,12 @@ fn who_announces_what_never_comes_is_not_believed_for_long() {
     }
     assert!(asked < 20, "asked {asked} times for what never came");
     // The bound holds against many at once, too.
-    for part in 0..20_u64 {
+    for part in 0..40_u64 {
         let have = (0..512).map(|number| had(ShortId(1_000 + part * 512 + number))).collect();
         tell(&mut lab, links[1], Push { have, ..Push::default() });
     }
     let wanted = told(&lab.pass(1_000), links[1]).want.len();
-    assert!(wanted <= 4_096, "{wanted}");
+    assert!(0 < wanted && wanted <= 16_384, "{wanted}");
 }
 
 #[test]
@@ -400,4 +400,49 @@ fn where_the_parent_is_far_a_second_link_pushes_on() {
     lab.pass(100);
     let pruned = links.iter().map(|link| told(&lab.effects, *link).prune.len());
     assert_eq!(pruned.collect::<Vec<_>>(), [0, 0, 1]);
+}
+
+#[test]
+fn where_much_is_late_a_tree_keeps_its_new_parent_for_a_while() {
+    // TREE-6
+    let (mut lab, links) = lab_with(4, config());
+    let author = puppet(20);
+    lab.push(links[0], &message(&author, START_MS, "first"), 9);
+    let mut grafted = Vec::new();
+    for number in 1..=40_u64 {
+        // Always another link is the one that has it.
+        let link = links[1 + usize::try_from(number % 3).unwrap()];
+        let signed = message(&author, START_MS + number, &format!("{number}"));
+        let name = our_name(&lab, &id_of(&signed));
+        tell(&mut lab, link, Push { have: vec![had(name)], ..Push::default() });
+        let effects = lab.pass(25);
+        assert_eq!(told(&effects, link).want, [name]);
+        let effects = lab.push(link, &signed, 9);
+        if !told(&effects, link).graft.is_empty() {
+            grafted.push(lab.now.mono_ms);
+        }
+    }
+    assert!(2 <= grafted.len(), "it does take others: {grafted:?}");
+    assert!(grafted.windows(2).all(|two| 500 <= two[1] - two[0]), "{grafted:?}");
+}
+
+#[test]
+fn what_is_wanted_is_found_among_the_latest_also_when_much_came_by() {
+    // TREE-3
+    let (mut lab, links) = lab_with(2, config());
+    lab.pass(3_000);
+    let signed: Vec<Signed> =
+        (0..3_000).map(|number| message(&puppet(20), START_MS + number, "x")).collect();
+    signed.iter().for_each(|it| drop(lab.push(links[0], it, 9)));
+    let want: Vec<ShortId> = [2_999, 0, 1_500]
+        .map(|at: usize| ShortId::of(THEIR_KEY, &id_of(&signed[at])))
+        .into_iter()
+        .chain([ShortId(1)])
+        .collect();
+    let effects = tell(&mut lab, links[1], Push { want, ..Push::default() });
+    let mut got: Vec<RecordId> = pushed(&effects, links[1]).into_iter().map(|it| it.0).collect();
+    got.sort_unstable();
+    let mut wanted = [2_999, 0, 1_500].map(|at: usize| id_of(&signed[at]));
+    wanted.sort_unstable();
+    assert_eq!(got, wanted);
 }
