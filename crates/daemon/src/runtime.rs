@@ -119,13 +119,18 @@ impl Runtime {
         let deadline = self.node.deadline().map(|time| self.clock.instant(time));
         // Work from outside waits while the disk is behind: this bounds the store's queue.
         let room = self.store.waiting() < STORE_WAITING_MAX;
+        let mut verdicts = Vec::new();
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Next::Stop,
             () = until(deadline) => Next::Tick,
             stored = self.stored.recv() => stored.map_or(Next::Gone("store"), Next::Stored),
             worked = self.worked.recv() => worked.map_or(Next::Gone("council"), Next::Worked),
-            results = self.verified.recv() => results.map_or(Next::Gone("verify"), Next::Verified),
+            // All that is known by now at once: what they change is then written at once.
+            count = self.verified.recv_many(&mut verdicts, VERDICTS_AT_ONCE) => match count {
+                0 => Next::Gone("verify"),
+                _ => Next::Verified(verdicts.into_iter().flatten().collect()),
+            },
             _ = glance.tick() => Next::Agreement,
             Some(request) = self.requests.recv() => Next::Request(request),
             Some(inbound) = self.inbound.recv(), if room => Next::Inbound(inbound),
@@ -295,5 +300,7 @@ async fn until(deadline: Option<Instant>) {
 
 /// Writes that may wait for the disk before we stop listening to the network.
 const STORE_WAITING_MAX: u64 = 512;
+/// Lots of verdicts taken at once, each of a millisecond of checking.
+const VERDICTS_AT_ONCE: usize = 16;
 /// How often agreement is looked at, for the log and the metrics.
 const GLANCE: Duration = Duration::from_secs(2);

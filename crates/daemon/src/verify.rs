@@ -1,17 +1,17 @@
-//! The thread that checks signatures: strictly, one by one, alerts first.
+//! The threads that check signatures: strictly, one by one, alerts first.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use lanes::{Bounds, Lanes};
 use tokio::sync::mpsc;
-use wire::{Claim, Class, NetworkId, RecordId};
+use wire::{Claim, Class, Keyring, NetworkId, RecordId};
 
 /// Signatures to check.
 type Checks = Vec<(RecordId, Claim)>;
 /// Which are right.
 pub(crate) type Verified = Vec<(RecordId, bool)>;
 
-/// The runtime's end. The thread ends when it is dropped.
+/// The runtime's end. The threads end when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Verifier(Arc<Desk>);
 
@@ -36,8 +36,12 @@ impl Verifier {
     ) -> std::io::Result<Self> {
         let desk = Arc::new(Desk::new());
         let verifier = Self(desk.clone());
-        let thread = std::thread::Builder::new().name("verify".to_owned());
-        let _detached = thread.spawn(move || run(&desk, &network, &verified))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..cores.min(THREADS_MAX) {
+            let (desk, verified) = (desk.clone(), verified.clone());
+            let thread = std::thread::Builder::new().name("verify".to_owned());
+            let _detached = thread.spawn(move || run(&desk, &network, &verified))?;
+        }
         Ok(verifier)
     }
 
@@ -66,7 +70,7 @@ impl Desk {
             waiting.lanes.push(class, check, CHECK_BYTES);
         }
         drop(waiting);
-        self.more.notify_one();
+        self.more.notify_all();
     }
 
     /// Waits for the next checks, a few at a time: an alert waits behind no more. `None` at the
@@ -84,7 +88,7 @@ impl Desk {
 
     pub(crate) fn end(&self) {
         self.waiting().ended = true;
-        self.more.notify_one();
+        self.more.notify_all();
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -93,14 +97,18 @@ impl Desk {
 }
 
 fn run(desk: &Desk, network: &NetworkId, verified: &mpsc::Sender<Verified>) {
+    let mut keyring = Keyring::default();
     while let Some(checks) = desk.next() {
-        let results = checks.iter().map(|(id, claim)| (*id, claim.verify(network))).collect();
+        let verdict = |(id, claim): &(RecordId, Claim)| (*id, keyring.verify(claim, network));
+        let results = checks.iter().map(verdict).collect();
         if verified.blocking_send(results).is_err() {
             return;
         }
     }
 }
 
+/// Threads at most: what else a node does takes as much as four of them.
+const THREADS_MAX: usize = 4;
 /// What one check counts: they all take as long.
 const CHECK_BYTES: usize = 128;
 /// A millisecond of checking.

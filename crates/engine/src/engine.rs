@@ -26,7 +26,6 @@ use crate::intake::Intake;
 use crate::links::Links;
 use crate::membership::Membership;
 use crate::missing::Missing;
-use crate::newcomer::Newcomer;
 use crate::numbers::Numbers;
 use crate::outbox::Outbox;
 use crate::pieces::Pieces;
@@ -34,7 +33,6 @@ use crate::random::Random;
 use crate::recents::{Recent, Recents};
 use crate::rounds::Rounds;
 use crate::sets::Sets;
-use crate::supplier::Supplier;
 use crate::{
     BookRow, Config, Counters, Effect, Event, Input, Kept, LinkId, Now, Snapshot, TicketId, Time,
 };
@@ -107,11 +105,7 @@ pub struct Engine {
     clocks: Clocks,
     circle: circle::Circle,
     exchanges: Exchanges,
-    /// Set while we fetch most of the state.
-    newcomer: Option<Box<Newcomer>>,
-    supplier: Supplier,
-    /// Peers that promised much of which little came, and until when they are not asked for it.
-    mislisted: BTreeMap<NodeId, Time>,
+    chunks: snapshot::Chunks,
     mix: mix::Mix,
     search: search::Search,
     probing: probe::Probing,
@@ -232,9 +226,7 @@ impl Engine {
             clocks,
             circle: circle::Circle::new(),
             exchanges: Exchanges::default(),
-            newcomer: None,
-            supplier: Supplier::default(),
-            mislisted: BTreeMap::new(),
+            chunks: snapshot::Chunks::default(),
             search: search::Search::default(),
             mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
@@ -277,7 +269,7 @@ impl Engine {
             Input::Loaded(ticket, records) if self.exchanges.is_loading(ticket) => {
                 self.sketch_loaded(ticket, records, now);
             }
-            Input::Loaded(ticket, records) if self.supplier.is_reading(ticket) => {
+            Input::Loaded(ticket, records) if self.chunks.supplier.is_reading(ticket) => {
                 self.chunk_loaded(ticket, records, now);
             }
             Input::Loaded(ticket, records) => self.loaded(ticket, records, now),

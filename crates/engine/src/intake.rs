@@ -85,6 +85,10 @@ impl Intake {
         self.pending.len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     pub(crate) fn is_half_full(&self) -> bool {
         self.pending_max / 2 <= self.pending.len()
     }

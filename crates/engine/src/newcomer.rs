@@ -151,12 +151,16 @@ impl Newcomer {
         }
     }
 
-    /// Says whether nothing is left to do, or nothing came for too long.
-    pub(crate) fn is_over(&self, now: Now) -> bool {
+    /// Says whether nothing is left to be asked for.
+    pub(crate) fn is_done(&self) -> bool {
         let idle = self.wishes.is_empty() && self.asked.is_empty() && self.whole.is_empty();
-        let begun = 0 < self.wished;
+        0 < self.wished && idle
+    }
+
+    /// Says whether nothing came for too long, or nobody is left.
+    pub(crate) fn is_stalled(&self, now: Now) -> bool {
         let stalled = self.whole.is_empty() && self.progress.0 + STALLED_MS <= now.mono_ms;
-        (begun && idle) || stalled || self.suppliers.is_empty()
+        stalled || self.suppliers.is_empty()
     }
 
     /// Says whether most of what was promised has come, or was here.

@@ -2,6 +2,7 @@
 //! `cargo run --release -p cli -- sim run NAME` plays the real ones.
 
 mod checkpoints;
+mod chunks;
 mod disk;
 mod network;
 mod sketches;

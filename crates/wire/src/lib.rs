@@ -14,6 +14,7 @@ mod generated;
 mod hash;
 mod head;
 mod identity;
+mod keyring;
 pub mod lattice;
 pub mod limits;
 mod proof;
@@ -33,6 +34,7 @@ pub use frame::{
 pub use hash::{Digest, NetworkId, RecordId};
 pub use head::{CarriedHead, Head, Offer, Piece, PieceSet, Pull};
 pub use identity::{Identity, NodeId};
+pub use keyring::Keyring;
 pub use proof::Proof;
 pub use record::{Bridged, Content, Entry, Message, MessageKind, Profile, Record};
 pub use signed::{Claim, Opened, Signed};

@@ -139,7 +139,7 @@ impl TryFrom<generated::Signed> for Signed {
     }
 }
 
-fn to_sign(network: &NetworkId, digest: &Digest) -> Vec<u8> {
+pub(crate) fn to_sign(network: &NetworkId, digest: &Digest) -> Vec<u8> {
     [LABEL_SIGNATURE.as_bytes(), &[0], &network.0, &digest.0].concat()
 }
 

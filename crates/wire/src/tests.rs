@@ -9,6 +9,7 @@ mod corpus;
 mod decode;
 mod head;
 mod identity;
+mod keyring;
 mod limits;
 
 /// The committed code is what the schema says; `UPDATE=1 cargo test -p wire` rewrites it.

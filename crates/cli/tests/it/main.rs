@@ -13,6 +13,8 @@ mod hostile;
 #[cfg(test)]
 mod lattice;
 #[cfg(test)]
+mod newcomer;
+#[cfg(test)]
 mod plain;
 #[cfg(test)]
 mod proofs;

@@ -3,12 +3,12 @@
 //! What comes are ordinary records: each signature is checked, each record is written as any other is, so
 //! that a newcomer that is killed goes on where it was. What is then still missing a comparison finds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use merkle::{Leaf, Map, Prefix};
 use wire::{
-    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Content, Digest, Frame, Item, Opened, RecordId, Set,
-    Signed, Summary, TreeId, limits,
+    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Content, Digest, Frame, Item, NodeId, Opened,
+    RecordId, Set, Signed, Summary, TreeId, limits,
 };
 
 use super::Engine;
@@ -17,8 +17,18 @@ use crate::intake::{Arrival, Source, Spread};
 use crate::newcomer::{Heard, Newcomer, Whole};
 use crate::outbox::into_frames;
 use crate::sets::Place;
-use crate::supplier::{Order, Rate, Reading, parts_of};
+use crate::supplier::{Order, Rate, Reading, Supplier, parts_of};
 use crate::{Effect, LinkId, Now, TicketId, Time};
+
+/// What we fetch, and what others fetch from us.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    /// Set while we fetch most of the state.
+    pub(super) newcomer: Option<Box<Newcomer>>,
+    pub(super) supplier: Supplier,
+    /// Peers that promised much of which little came, and until when they are not asked for it.
+    mislisted: BTreeMap<NodeId, Time>,
+}
 
 impl Engine {
     /// Hears how large a peer's state is beside ours, and begins to fetch it if we lack most of it (SNAP-1).
@@ -26,36 +36,38 @@ impl Engine {
         let ours = self.sets.map(Set::State).len();
         let far = ours.saturating_add(self.config.chunks_min) <= theirs.state.count;
         let Some(link) = self.links.get(id).filter(|_| far) else { return };
-        if let Some(newcomer) = &mut self.newcomer {
+        if let Some(newcomer) = &mut self.chunks.newcomer {
             newcomer.supplied_by(id);
             return self.turn_newcomer(now);
         }
-        if self.mislisted.get(&link.peer).is_some_and(|until| now.time() < *until) {
+        if self.chunks.mislisted.get(&link.peer).is_some_and(|until| now.time() < *until) {
             return;
         }
         // The others link up meanwhile, and the newest checkpoint comes.
         let wait_ms = if self.chamber.is_some() { CHECKPOINT_MS } else { 0 };
         let begin = Newcomer::begin(id, theirs.state.count, now.after(wait_ms), now);
-        self.newcomer = Some(Box::new(begin));
+        self.chunks.newcomer = Some(Box::new(begin));
         self.turn_newcomer(now);
     }
 
     /// Says whether chunks are being fetched: then nothing else of this set is.
     pub(super) fn is_joining(&self, set: Set) -> bool {
-        set == Set::State && self.newcomer.is_some()
+        set == Set::State && self.chunks.newcomer.is_some()
     }
 
     /// Does what is due: makes the first wish, takes chunks in, asks for others, ends.
     pub(super) fn turn_newcomer(&mut self, now: Now) {
         let checkpoint = self.checkpoint_wanted();
-        let Some(newcomer) = &mut self.newcomer else { return };
+        let Some(newcomer) = &mut self.chunks.newcomer else { return };
         if newcomer.is_due(now) {
             newcomer.start(checkpoint, now);
         }
         newcomer.give_up_late(now);
         self.take_chunks(now);
-        let Some(newcomer) = &mut self.newcomer else { return };
-        if newcomer.is_over(now) {
+        let Some(newcomer) = &mut self.chunks.newcomer else { return };
+        // What came last has to enter first: then roots are worth comparing.
+        let is_done = newcomer.is_done() && self.intake.is_empty();
+        if is_done || newcomer.is_stalled(now) {
             return self.end_newcomer(now);
         }
         for question in newcomer.ask(now) {
@@ -75,32 +87,31 @@ impl Engine {
     }
 
     fn end_newcomer(&mut self, now: Now) {
-        let Some(newcomer) = self.newcomer.take() else { return };
+        let Some(newcomer) = self.chunks.newcomer.take() else { return };
         if !newcomer.was_worth_it()
             && let Some(link) = self.links.get(newcomer.lister)
         {
             let peer = link.peer;
-            if MISLISTED_MAX <= self.mislisted.len() {
+            if MISLISTED_MAX <= self.chunks.mislisted.len() {
                 // Who may be asked first makes room.
-                let first = self.mislisted.iter().min_by_key(|(_, until)| **until);
+                let first = self.chunks.mislisted.iter().min_by_key(|(_, until)| **until);
                 let first = first.map(|(peer, _)| *peer);
-                first.and_then(|peer| self.mislisted.remove(&peer));
+                first.and_then(|peer| self.chunks.mislisted.remove(&peer));
             }
-            self.mislisted.insert(peer, now.after(MISLISTED_MS));
+            self.chunks.mislisted.insert(peer, now.after(MISLISTED_MS));
         }
         // What is left is compared, and soon.
         self.links.all_mut().for_each(|link| {
             link.walk.reset();
             link.ask.reset();
         });
-        self.rounds.hasten(now.time());
-        self.stir(now);
+        self.rounds.wake(now.time());
     }
 
     /// Forgets a link that supplied us, or that we supplied.
     pub(super) fn chunks_gone(&mut self, id: LinkId, now: Now) {
-        self.supplier.link_gone(id);
-        if let Some(newcomer) = &mut self.newcomer {
+        self.chunks.supplier.link_gone(id);
+        if let Some(newcomer) = &mut self.chunks.newcomer {
             newcomer.link_gone(id);
             self.turn_newcomer(now);
         }
@@ -119,15 +130,15 @@ impl Engine {
                 let Some(records) = opened(records) else {
                     return self.fault(id, "sent a chunk with what is no entry", now);
                 };
-                let Some(newcomer) = &mut self.newcomer else { return };
+                let Some(newcomer) = &mut self.chunks.newcomer else { return };
                 newcomer.records((id, wish), Heard { records, items, last, from }, now)
             }
             ChunkStep::Parts(parts) => {
-                let Some(newcomer) = &mut self.newcomer else { return };
+                let Some(newcomer) = &mut self.chunks.newcomer else { return };
                 newcomer.parts((id, wish), &parts, self.sets.map(Set::State), now)
             }
             ChunkStep::Refused(refusal) => {
-                let Some(newcomer) = &mut self.newcomer else { return };
+                let Some(newcomer) = &mut self.chunks.newcomer else { return };
                 match refusal {
                     ChunkRefusal::Absent => newcomer.absent(id, wish),
                     ChunkRefusal::Exhausted => newcomer.exhausted(id, wish, now),
@@ -152,7 +163,7 @@ impl Engine {
                 0 => usize::MAX,
                 _ => (self.config.pending_max * 3 / 4).saturating_sub(waiting),
             };
-            let Some(newcomer) = &mut self.newcomer else { return };
+            let Some(newcomer) = &mut self.chunks.newcomer else { return };
             let Some(Whole { link, records, keys }) = newcomer.take_whole(room, now) else {
                 return;
             };
@@ -170,7 +181,7 @@ impl Engine {
     /// Serves a newcomer, at once or when those before it are (SNAP-7).
     fn chunk_wanted(&mut self, order: Order, now: Now) {
         let (link, wish) = (order.link, order.wish);
-        if self.supplier.order(order) {
+        if self.chunks.supplier.order(order) {
             self.turn_supplier(now);
         } else {
             self.say_chunk(link, wish, ChunkStep::Refused(ChunkRefusal::Exhausted));
@@ -179,7 +190,7 @@ impl Engine {
 
     /// Serves who waits, as far as we give.
     pub(super) fn turn_supplier(&mut self, now: Now) {
-        while let Some(order) = self.supplier.next(now) {
+        while let Some(order) = self.chunks.supplier.next(now) {
             let (link, wish) = (order.link, order.wish);
             let Some(map) = self.map_with(&order) else {
                 self.say_chunk(link, wish, ChunkStep::Refused(ChunkRefusal::Absent));
@@ -194,7 +205,7 @@ impl Engine {
             let ids = leaves.iter().map(|leaf| leaf.value).collect();
             let ticket = self.ticket();
             let rate = self.rate(now);
-            self.supplier.reads(ticket, Reading { order, leaves }, rate);
+            self.chunks.supplier.reads(ticket, Reading { order, leaves }, rate);
             self.outbox.now(Effect::Load(ticket, ids, limits::CHUNK_BYTES_MAX));
         }
     }
@@ -220,7 +231,7 @@ impl Engine {
             })
             .collect();
         let rate = self.rate(now);
-        self.supplier.sent(parts.len() * PART_BYTES, rate);
+        self.chunks.supplier.sent(parts.len() * PART_BYTES, rate);
         self.say_chunk(order.link, order.wish, ChunkStep::Parts(parts));
     }
 
@@ -228,7 +239,7 @@ impl Engine {
     pub(super) fn chunk_loaded(&mut self, ticket: TicketId, records: Vec<Signed>, now: Now) {
         let bytes: usize = records.iter().map(Signed::size).sum();
         let rate = self.rate(now);
-        let Some(reading) = self.supplier.read(ticket, bytes, rate) else { return };
+        let Some(reading) = self.chunks.supplier.read(ticket, bytes, rate) else { return };
         let Reading { order, leaves } = reading;
         let (link, wish) = (order.link, order.wish);
         if self.links.is_greeted(link) {
@@ -286,8 +297,8 @@ impl Engine {
 
     /// When chunks need us.
     pub(super) fn chunk_deadline(&self) -> Option<Time> {
-        let newcomer = self.newcomer.as_ref().and_then(|it| it.deadline());
-        [newcomer, self.supplier.deadline()].into_iter().flatten().min()
+        let newcomer = self.chunks.newcomer.as_ref().and_then(|it| it.deadline());
+        [newcomer, self.chunks.supplier.deadline()].into_iter().flatten().min()
     }
 }
 

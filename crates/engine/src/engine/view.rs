@@ -70,7 +70,7 @@ impl Engine {
             doors: self.doors.healthy_len(),
             clock_skew_ms: self.links.skew_ms(),
             pending: self.intake.len(),
-            joining: self.newcomer.as_ref().map(|it| it.status()),
+            joining: self.chunks.newcomer.as_ref().map(|it| it.status()),
             counters: self.counters,
         }
     }
