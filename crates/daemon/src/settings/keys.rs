@@ -224,7 +224,7 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.messages_max", Kind::Number(1, 10_000_000), "100000", "messages kept; those that expire first make room"),
     key("limits.pending_max", Kind::Number(16, 1_000_000), "8192", "signatures waiting to be checked"),
     key("limits.pieces_under_way_max", Kind::Number(1, 1_024), "4", "pieces of large records, 15 KiB each, handed to the network and not yet sent"),
-    key("limits.recents_max", Kind::Number(16, 1_000_000), "16384", "records whose announcements are understood; the oldest makes room"),
+    key("limits.recents_max", Kind::Number(16, 1_000_000), "65536", "records whose announcements are understood; the oldest makes room"),
     key("limits.trees_max", Kind::Number(16, 1_000_000), "4096", "trees remembered; those used least lately make room"),
     key("log.format", Kind::Choice(&["auto", "json", "pretty"]), "auto", "auto is pretty on a terminal, json otherwise"),
     key("log.level", Kind::Level, "info", "least severe level that is logged, or a filter"),
