@@ -37,6 +37,7 @@ mod sets;
 mod status;
 mod supplier;
 mod time;
+mod word;
 mod young;
 
 pub use checkpoint;

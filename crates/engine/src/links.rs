@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use wire::{Address, Digest, Hello, NodeId, Summary};
 
+use crate::word::Word;
 use crate::{Connected, Direction, LinkId, Time};
 
 /// One live connection.
@@ -46,6 +47,7 @@ pub(crate) struct Link {
     pub(crate) ask: Pace,
     pub(crate) answers: Answers,
     pub(crate) walk: Pace,
+    pub(crate) word: Word,
     /// Keys asked for on this link, and when.
     pub(crate) wanted: BTreeMap<Digest, Time>,
 }
@@ -245,6 +247,7 @@ impl Links {
             ask: Pace::default(),
             answers: Answers::default(),
             walk: Pace::default(),
+            word: Word::default(),
             wanted: BTreeMap::new(),
         };
         let at = self.links.partition_point(|(id, _)| *id < connected.link);

@@ -29,4 +29,5 @@ mod sets;
 mod sketches;
 mod uplink;
 mod walks;
+mod word;
 mod young;

@@ -66,6 +66,7 @@ impl Engine {
         link.agreed = Some(look);
         link.ask.reset();
         link.walk.reset();
+        link.word.settled();
         for set in [Set::Messages, Set::State] {
             self.exchanges.settled(id, set, cutoff_ms);
         }
@@ -80,6 +81,7 @@ impl Engine {
             link.agreed = Some(Look::of(ours));
             link.ask.reset();
             link.walk.reset();
+            link.word.settled();
         } else {
             if link.agreed.take().is_some() {
                 // Nothing of what it said before counts.
@@ -106,6 +108,9 @@ impl Engine {
             self.let_wait(id);
             return true;
         }
+        if self.is_worthless(id, now) {
+            return true;
+        }
         let mut has_begun = false;
         for (set, ours, theirs) in beside(ours, theirs).filter(|(_, ours, theirs)| ours != theirs) {
             match self.way_to_compare(id, set, (ours, theirs), now) {
@@ -124,6 +129,18 @@ impl Engine {
             link.walk.tried(now.time(), self.config.compare_ms, self.config.heartbeat_ms);
             self.counters.compared += 1;
         }
+        true
+    }
+
+    /// Ends the link of a peer that names again and again what it never sends (WALK-8).
+    pub(super) fn is_worthless(&mut self, id: LinkId, now: Now) -> bool {
+        let Some(link) = self.links.get_mut(id) else { return false };
+        link.word.weigh(now.time());
+        if !link.word.is_worthless() {
+            return false;
+        }
+        self.counters.given_up += 1;
+        self.fault(id, "names what it never sends", now);
         true
     }
 
@@ -234,6 +251,9 @@ impl Engine {
             if let Some(link) = self.links.get_mut(*id) {
                 link.ask.reset();
                 link.walk.reset();
+                if spread == Spread::Quiet {
+                    link.word.settled();
+                }
             }
             if let Some(fetching) = self.fetching.as_mut().filter(|it| it.link == *id) {
                 fetching.heard = now.time();

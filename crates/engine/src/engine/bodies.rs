@@ -35,6 +35,9 @@ impl Engine {
         if bytes_max < size {
             return self.disbelieve(Some(id), &record, "larger than this network allows");
         }
+        if let Some(link) = self.links.get_mut(id).filter(|_| carried.offer == Offer::Repair) {
+            link.word.kept();
+        }
         let name = self.recents.name(&record);
         let came = self.missing.came(name, Some(id), now);
         let known = self.pieces.get(name).is_some();

@@ -22,6 +22,9 @@ use crate::{Effect, LinkId, Now, TicketId, reconcile};
 impl Engine {
     pub(super) fn compare(&mut self, id: LinkId, compare: &Compare, now: Now) {
         self.answered(id);
+        if self.is_worthless(id, now) {
+            return;
+        }
         let (set, cutoff_ms) = (compare.set, compare.cutoff_ms);
         let floor_ms = self.sets.floor_ms();
         let map = self.sets.as_of(set, cutoff_ms.map(|it| it.max(floor_ms)));
@@ -50,6 +53,9 @@ impl Engine {
         }
         keys.truncate(WANTED_MAX.saturating_sub(link.wanted.len()));
         link.wanted.extend(keys.iter().map(|key| (*key, now.time())));
+        if !keys.is_empty() {
+            link.word.asked(now.time());
+        }
         for keys in keys.chunks(KEYS_PER_FETCH) {
             let wanted = Wanted::Keys(keys.to_vec());
             self.outbox.send(id, &Frame::Fetch(Fetch { set, wanted }));
@@ -76,6 +82,9 @@ impl Engine {
             None => {
                 let Some(first) = queue.pop_front() else { return };
                 self.outbox.send(id, &Frame::Fetch(first.clone()));
+                if let Some(link) = self.links.get_mut(id) {
+                    link.word.asked(now.time());
+                }
                 let (asked, heard) = (first, now.time());
                 self.fetching = Some(Fetching { link: id, asked, queue, held: None, heard });
             }
@@ -85,6 +94,9 @@ impl Engine {
     /// Takes what we asked for. Neighbours learn of it by comparison, not by push (WALK-5).
     pub(super) fn records(&mut self, id: LinkId, records: Records, now: Now) {
         let Records { records, range, next, .. } = records;
+        if let Some(link) = self.links.get_mut(id).filter(|_| !records.is_empty()) {
+            link.word.kept();
+        }
         for signed in records {
             match signed.open() {
                 Ok(opened) => {

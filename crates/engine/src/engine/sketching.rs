@@ -197,6 +197,9 @@ impl Engine {
         match party.role {
             Role::Asker => {
                 self.exchanges.failed(peer, set, now);
+                if let Some(link) = self.links.get_mut(party.link) {
+                    link.word.nonsense();
+                }
                 if is_told {
                     // The next summary begins the walk, if they still differ.
                     self.exchanges.end(party);

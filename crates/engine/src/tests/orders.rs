@@ -110,6 +110,8 @@ proptest! {
         take(&mut pair, Step::Connect);
         pair.until_equal();
         pair.pass(100);
+        // WALK-8: whoever is honest is never cut off, whatever is lost.
+        prop_assert_eq!(pair.faults, [0, 0]);
         let leaves = winners.iter().map(|(key, (created, id))| {
             Leaf { key: *key, value: *id, stamp: created.0 }
         });
