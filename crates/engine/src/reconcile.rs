@@ -153,7 +153,8 @@ const ITEMS_MAX: u64 = 32;
 const PARTS: usize = 16;
 /// Up to so many items of ours are listed in answer to a list.
 const ITEMS_ANSWERED_MAX: u64 = 128;
-/// Ranges described in answer to one frame; the rest is left to a later walk.
-const RANGES_ANSWERED_MAX: usize = 128;
+/// Ranges described in answer to one frame; the rest is left to a later walk. One of ours, 16 KiB at most, names
+/// up to 230 subtrees: all of what differs under them is described at once.
+const RANGES_ANSWERED_MAX: usize = 256;
 /// Parts of a peer's views looked at in one frame: what 128 ranges of 32 items amount to.
 const PARTS_COMPARED_MAX: usize = 4_096;

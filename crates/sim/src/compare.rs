@@ -137,6 +137,7 @@ fn roles(liars: &[(usize, LiarKind)]) -> Vec<(u32, Role)> {
             Some(Role::Mute)
         }
         LiarKind::BadSignature
+        | LiarKind::Equivocator
         | LiarKind::Flood
         | LiarKind::GraftPruneWantSpam
         | LiarKind::LyingReconciler

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::{Input as Net, LinkId, Now, Time};
 use node::{Effect, Input, Node};
-use wire::{Frame, NodeId, RecordId, TreeId};
+use wire::{Frame, Identity, NodeId, RecordId, TreeId};
 
 use crate::actor::Actor;
 use crate::chance::Chance;
@@ -32,6 +32,7 @@ pub(crate) fn possess(kind: LiarKind, host: usize, band: &Arc<Band>) -> Possess 
             kind,
             node,
             id: identity.id(),
+            identity: identity.clone(),
             band: Arc::clone(&band),
             chance,
             links: BTreeMap::new(),
@@ -48,6 +49,7 @@ struct Liar {
     kind: LiarKind,
     node: Node,
     id: NodeId,
+    identity: Identity,
     band: Arc<Band>,
     chance: Chance,
     /// Its links, and the key under which each peer is told short ids, once it has said it.

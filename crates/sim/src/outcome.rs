@@ -137,6 +137,10 @@ pub struct Overlay {
     pub links_min: f64,
     /// Live honest nodes outside the largest connected part.
     pub isolated: u64,
+    /// Of nodes that sign two records with one number, how many each live honest node has proof against,
+    /// per cent; none where nobody does.
+    #[serde(default)]
+    pub contradicted_percent: Option<f64>,
 }
 
 /// How a run ended.

@@ -315,7 +315,7 @@ const FILES: &[(&str, &str)] = files! {
     "idle-100" "warm-1k" "warm-10k" "warm-100k" "cold-sources" "loss-10" "fanout-3" "datagram-burst"
     "kill-50" "kill-90" "kill-95" "kill-99" "kill-region" "kill-best" "partition-500"
     "restart-empty"
-    "mute-33" "lying-33" "lying-reconcilers" "withholding-20" "eclipse-50" "spam-10" "poison-20" "forged-20"
+    "mute-33" "lying-33" "lying-reconcilers" "equivocators" "withholding-20" "eclipse-50" "spam-10" "poison-20" "forged-20"
     "replay-20" "flood-5" "sybil-50"
     "large-128k" "mixed-sizes" "alert-under-bulk" "overload" "burst-100k" "heterogeneous" "nat-30"
 };

@@ -157,6 +157,21 @@ fn a_name_that_no_url_can_carry_is_wrong_usage() {
 }
 
 #[test]
+fn a_name_or_a_value_out_of_bounds_is_refused_and_says_what_fits() {
+    // RECORD-1
+    let (_place, node) = alone();
+    let name = "n".repeat(4_096);
+    node.run(&["put", &name, "1"]).exits(2).says("name must be 1 to 1024 bytes");
+    // 64 KiB hold 160 bytes around it, `default` and `n`.
+    let value = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let room = 64 * 1_024 - 160 - 7 - 1;
+    node.run(&["put", "n", &value(room + 1)]).says("65537, the most is 65536");
+    assert_eq!(node.json(&["root"])["entries"], 0);
+    node.run(&["put", "n", &value(room)]).succeeds();
+    assert_eq!(node.json(&["root"])["entries"], 1);
+}
+
+#[test]
 fn an_entry_of_another_author_is_not_ours_to_delete() {
     let place = tempfile::tempdir().unwrap();
     let first = Node::start(&place.path().join("n1"), &[]);

@@ -146,6 +146,34 @@ async fn a_name_that_no_url_can_carry_is_not_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_or_a_value_out_of_bounds_is_refused_clearly_and_changes_nothing() {
+    // RECORD-1
+    let lab = Lab::start().await;
+    let empty = lab.refused(Method::POST, "/v1/import", r#"{"name":"","value":1}"#).await;
+    assert_eq!(empty, (400, "bad-request".to_owned()));
+    for length in [wire::limits::NAME_BYTES_MAX + 1, 4_096] {
+        let name = "n".repeat(length);
+        let long = lab.refused(Method::PUT, &format!("/v1/entries/{name}"), "1").await;
+        assert_eq!(long, (400, "bad-request".to_owned()));
+        let line = format!(r#"{{"name":"{name}","value":1}}"#);
+        let long = lab.refused(Method::POST, "/v1/import", &line).await;
+        assert_eq!(long, (400, "bad-request".to_owned()));
+    }
+    // What a record needs beside its content is 160 bytes at most.
+    let room = wire::limits::BODY_BYTES_MAX - 160 - "default".len() - "n".len();
+    let value = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let large = lab.refused(Method::PUT, "/v1/entries/n", &value(room + 1)).await;
+    assert_eq!(large, (413, "too-large".to_owned()));
+    assert_eq!(lab.get("/v1/root").await.1["entries"], 0);
+    // The longest name and the largest value are taken.
+    let name = "n".repeat(wire::limits::NAME_BYTES_MAX);
+    assert_eq!(lab.put(&name, "1").await.0, 200);
+    assert_eq!(lab.put("n", &value(room)).await.0, 200);
+    assert_eq!(lab.get("/v1/root").await.1["entries"], 2);
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_others_wrote_is_not_ours_to_remove() {
     let first = Lab::start().await;
     let url = first.node.http_url().unwrap();

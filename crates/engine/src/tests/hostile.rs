@@ -493,7 +493,7 @@ fn one_frame_gets_a_bounded_amount_of_work_out_of_us() {
     });
     let ranges: Vec<Range> = items.collect();
     let outcome = crate::reconcile::compare(&map, &ranges);
-    assert!(outcome.ranges.len() <= 128);
+    assert!(outcome.ranges.len() <= 256);
     assert!(outcome.keys.len() <= 4_096, "{} keys looked at", outcome.keys.len());
 }
 

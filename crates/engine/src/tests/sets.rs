@@ -110,6 +110,33 @@ fn more_entries_than_fit_are_refused() {
 }
 
 #[test]
+fn a_name_or_a_body_out_of_bounds_does_not_enter() {
+    // RECORD-1, INTAKE-1
+    let named = |name: &str, value: usize| {
+        let value = Some(Bytes::from(vec![b'1'; value]));
+        let entry = Entry { collection: "c".to_owned(), name: name.to_owned(), value };
+        sign(&puppet(7), 5, START_MS, 0, Content::Entry(entry))
+    };
+    for name in [String::new(), "n".repeat(1_025), "n".repeat(4_096)] {
+        let mut lab = Lab::new();
+        let link = lab.link(&puppet(1));
+        // No honest node passes it on: its own author refuses to write it.
+        let effects = lab.push(link, &named(&name, 1), 3);
+        assert_eq!(closed(&effects), [(link, wire::Reason::Misbehaved)]);
+        assert_eq!(lab.root().count, 0);
+    }
+    let around = named("n", 8_000).body.len() - 8_000;
+    for (over, count) in [(1, 0), (0, 1)] {
+        let mut lab = Lab::with(Config { body_bytes_max: 8_192, ..config() });
+        let link = lab.link(&puppet(1));
+        let signed = named("n", 8_192 - around + over);
+        assert_eq!(signed.body.len(), 8_192 + over);
+        let effects = lab.push(link, &signed, 3);
+        assert_eq!((closed(&effects), lab.root().count), (Vec::new(), count));
+    }
+}
+
+#[test]
 fn what_was_kept_is_there_after_waking_up() {
     let mut lab = Lab::new();
     let link = lab.link(&puppet(1));

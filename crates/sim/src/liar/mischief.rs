@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engine::{LinkId, Now};
-use node::{Command, CommandId, Effect, Input, Publication};
+use node::{Command, CommandId, Draft, Effect, Input, Publication};
 use wire::{Class, Frame, MessageKind, Push, ShortId, limits};
 
 use super::Liar;
@@ -22,6 +22,7 @@ impl Liar {
         }
         self.next_ms = now.mono_ms + every_ms;
         match self.kind {
+            LiarKind::Equivocator => self.contradict(now),
             LiarKind::Flood => self.flood(now),
             LiarKind::GraftPruneWantSpam => self.spam(),
             LiarKind::Replay => self.replay(),
@@ -38,6 +39,7 @@ impl Liar {
 
     fn every_ms(&self) -> Option<u64> {
         match self.kind {
+            LiarKind::Equivocator => Some(5_000),
             LiarKind::Flood => Some(20),
             LiarKind::GraftPruneWantSpam => Some(200),
             LiarKind::Replay => Some(500),
@@ -50,6 +52,20 @@ impl Liar {
             | LiarKind::SybilJoin
             | LiarKind::WithholdingParent => None,
         }
+    }
+
+    /// Writes an entry, of which half of its links get another version ([`Liar::lie`]).
+    fn contradict(&mut self, now: Now) -> Vec<Effect> {
+        let (name, value) = (self.chance.below(3), self.chance.draw());
+        let draft = Draft {
+            collection: "lies".to_owned(),
+            name: name.to_string(),
+            value: Some(Bytes::from(value.to_string())),
+        };
+        let command = Input::Command(CommandId(u64::MAX), Command::Put(vec![draft]));
+        let effects = self.node.handle(command, now).into_iter();
+        let ours = effects.filter(|it| !matches!(it, Effect::Answer(..)));
+        ours.filter_map(|it| self.lie(it)).collect()
     }
 
     /// Publishes a message that nobody wants; its own node does all the work.

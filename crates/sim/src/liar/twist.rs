@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engine::LinkId;
-use wire::{ChunkStep, Frame, Have, Peers, Push, Records, ShortId, Signed, limits};
+use wire::{ChunkStep, Content, Frame, Have, Peers, Push, Records, ShortId, Signed, limits};
 
 use super::Liar;
 use super::reconciler::falsified;
@@ -24,6 +24,9 @@ impl Liar {
                 let invented = self.band.invented();
                 Some(Frame::Peers(self.peers(invented, peers.answer_wanted)))
             }
+            (LiarKind::Equivocator, Frame::Push(push)) if link.0 % 2 == 1 => {
+                Some(Frame::Push(self.contradicted(push)))
+            }
             (LiarKind::LyingHave, Frame::Push(push)) => self.announce_only(link, push),
             (LiarKind::LyingHave, Frame::Piece(_) | Frame::Records(_)) => None,
             (LiarKind::LyingReconciler, frame) => falsified(&mut self.chance, frame),
@@ -31,7 +34,8 @@ impl Liar {
             (LiarKind::WithholdingParent, Frame::Push(push)) => self.withhold(push),
             (LiarKind::BadSignature, frame) => Some(forged(frame)),
             (
-                LiarKind::Flood
+                LiarKind::Equivocator
+                | LiarKind::Flood
                 | LiarKind::GraftPruneWantSpam
                 | LiarKind::LyingHave
                 | LiarKind::Replay
@@ -64,6 +68,18 @@ impl Liar {
         push.heads.clear();
         push.have.truncate(limits::SHORT_IDS_MAX);
         (push != Push::default()).then_some(Frame::Push(push))
+    }
+
+    /// Says something else under the same numbers.
+    fn contradicted(&self, mut push: Push) -> Push {
+        for carried in push.records.iter_mut().filter(|it| it.signed.author == self.id) {
+            let Ok(opened) = carried.signed.clone().open() else { continue };
+            let mut record = opened.record;
+            let Content::Entry(entry) = &mut record.content else { continue };
+            entry.value = Some(Bytes::from_static(b"\"another\""));
+            carried.signed = Signed::seal(&record, &self.identity);
+        }
+        push
     }
 
     /// Pushes the first records of each author and no later one.

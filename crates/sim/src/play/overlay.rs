@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::crowd::Crowd;
 use crate::World;
 use crate::outcome::{Overlay, Spread};
+use crate::scenario::LiarKind;
 
 /// Returns for each machine its links to others that are up; those of liars too.
 pub(super) fn rows(world: &World) -> Vec<Vec<u32>> {
@@ -38,12 +39,19 @@ pub(super) fn describe(world: &World, crowd: &Crowd) -> Overlay {
     }
     let live: u64 = sizes.values().sum();
     let largest = sizes.values().max().copied().unwrap_or(0);
+    let honest = (0..rows.len()).filter(|host| is_honest(*host));
+    let proven = honest.filter_map(|host| Some(world.node(host)?.engine().status().contradictions));
+    let proven = proven.min().unwrap_or(0) as f64;
+    let liars =
+        crowd.liars.values().filter(|(_, kind)| *kind == LiarKind::Equivocator).count() as f64;
+    let contradicted_percent = (0.0 < liars).then_some(100.0 * proven / liars);
     let links_min = degrees.iter().copied().fold(f64::INFINITY, f64::min);
     Overlay {
         live,
         links_min: if links_min.is_finite() { links_min } else { 0.0 },
         links: Spread::of(degrees),
         isolated: live - largest,
+        contradicted_percent,
     }
 }
 

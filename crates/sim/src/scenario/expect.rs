@@ -36,6 +36,8 @@ pub(crate) struct Expect {
     pub(crate) wire_max: Option<f64>,
     /// Live honest nodes outside the largest connected part at the end.
     pub(crate) isolated_max: Option<f64>,
+    /// Of nodes that sign two records with one number, those that all live honest ones have proof against.
+    pub(crate) contradicted_percent_min: Option<f64>,
     /// The first message after the last fault reaches so many of the living within 5 s.
     pub(crate) reached_5s_percent_min: Option<f64>,
     /// What a node sends while nobody publishes.
@@ -144,6 +146,9 @@ impl Expect {
             self.reached_5s_percent_min,
             percent(reached),
         );
+        let contradicted = outcome.overlay.contradicted_percent;
+        let what = "liars that every node has proof against, per cent";
+        judge.at_least(what, self.contradicted_percent_min, contradicted);
         judge.at_most("isolated nodes", self.isolated_max, Some(outcome.overlay.isolated as f64));
         let refused: u64 = outcome.streams.iter().map(|it| it.refused).sum();
         judge.at_most("publications refused", self.refused_max, Some(refused as f64));

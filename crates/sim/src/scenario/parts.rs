@@ -289,6 +289,8 @@ pub(crate) enum LiarKind {
     BadSignature,
     /// They tell of nobody but each other, take every link they get, and forward nothing.
     Eclipse,
+    /// They sign two records with one number, one for every other link.
+    Equivocator,
     /// They publish as fast as they can.
     Flood,
     /// They graft, prune and want without end.
@@ -373,6 +375,7 @@ impl LiarKind {
         match self {
             Self::Eclipse | Self::SybilJoin => true,
             Self::BadSignature
+            | Self::Equivocator
             | Self::Flood
             | Self::GraftPruneWantSpam
             | Self::LyingHave

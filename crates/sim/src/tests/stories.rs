@@ -69,6 +69,7 @@ fn liars_keep_nothing_from_the_honest() {
         "mute-33",
         "lying-33",
         "lying-reconcilers",
+        "equivocators",
         "withholding-20",
         "eclipse-50",
         "spam-10",
