@@ -90,6 +90,10 @@ async fn start_all(place: &std::path::Path, count: usize) -> Vec<Running> {
         let flag = |(key, value): (&str, String)| (key.to_owned(), value, key.to_owned());
         let flags = flags.into_iter().map(flag).collect();
         let directory = place.join(format!("n{number}"));
+        // A network of its own: a port that is dialled in vain today was another program's yesterday.
+        fs::create_dir_all(&directory).unwrap();
+        let network = format!("name = \"hundred-{}\"\n", std::process::id());
+        fs::write(directory.join("network.toml"), network).unwrap();
         let settings = Settings::load(&directory, None, std::iter::empty(), flags).unwrap();
         nodes.push(start_in_memory(settings).await.unwrap());
     }

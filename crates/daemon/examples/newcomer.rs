@@ -90,6 +90,10 @@ async fn serve(directory: &Path, bootstrap: Vec<String>) {
 }
 
 async fn node(directory: &Path, bootstrap: &[String]) -> Running {
+    // A network of its own: a port that is dialled in vain today was another program's yesterday.
+    let name = directory.parent().and_then(Path::file_name).unwrap().to_str().unwrap();
+    fs::create_dir_all(directory).unwrap();
+    fs::write(directory.join("network.toml"), format!("name = \"{name}\"\n")).unwrap();
     let mut flags = vec![("http.listen", LOOPBACK.to_owned()), ("api.listen", LOOPBACK.to_owned())];
     flags.extend(bootstrap.iter().map(|url| ("peers.bootstrap", url.clone())));
     let flag = |(key, value): (&str, String)| (key.to_owned(), value, key.to_owned());
