@@ -12,12 +12,18 @@ use wire::Class;
 
 use crate::{LinkId, Now, Time};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Departures {
     flows: BTreeMap<(LinkId, Class), Flow>,
-    /// To how many links one record is sent, and when that changed.
-    width: usize,
-    width_at: Time,
+    /// By class: bulk that waits does not narrow what goes before it.
+    widths: [Width; 4],
+}
+
+/// To how many links one record is sent, and when that changed.
+#[derive(Clone, Copy, Debug)]
+struct Width {
+    links: usize,
+    at: Time,
 }
 
 /// What is known of one class on one link.
@@ -40,9 +46,9 @@ pub(crate) enum Asker {
     Records,
 }
 
-impl Default for Departures {
+impl Default for Width {
     fn default() -> Self {
-        Self { flows: BTreeMap::new(), width: WIDTH_MAX, width_at: Time::default() }
+        Self { links: WIDTH_MAX, at: Time::default() }
     }
 }
 
@@ -50,18 +56,22 @@ impl Departures {
     /// Returns to how many links a record is sent that would go to `links`, so many of which are
     /// behind. If most are, it is not they who are slow but our uplink: half as many, and twice as
     /// many again when that is over.
-    pub(crate) fn width(&mut self, links: usize, behind: usize, now: Now) -> usize {
-        let since_ms = now.mono_ms.saturating_sub(self.width_at.0);
-        let narrows = links <= 2 * behind && NARROWS_MS <= since_ms;
-        let widens = behind == 0 && WIDENS_MS <= since_ms && self.width < WIDTH_MAX;
-        if narrows && 0 < links {
-            self.width = (self.width.min(links) / 2).max(1);
-            self.width_at = now.time();
+    pub(crate) fn width(
+        &mut self,
+        class: Class,
+        (links, behind): (usize, usize),
+        now: Now,
+    ) -> usize {
+        let width = &mut self.widths[class.index()];
+        let since_ms = now.mono_ms.saturating_sub(width.at.0);
+        let narrows = 0 < links && links <= 2 * behind && NARROWS_MS <= since_ms;
+        let widens = behind == 0 && WIDENS_MS <= since_ms && width.links < WIDTH_MAX;
+        if narrows {
+            *width = Width { links: (width.links.min(links) / 2).max(1), at: now.time() };
         } else if widens {
-            self.width *= 2;
-            self.width_at = now.time();
+            *width = Width { links: 2 * width.links, at: now.time() };
         }
-        self.width
+        width.links
     }
 
     /// Notes that records are sent. Says whether to ask when they will have left.

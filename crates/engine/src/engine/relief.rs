@@ -39,7 +39,7 @@ impl Engine {
         let behind = |link: &LinkId| self.departures.is_behind(*link, class, now);
         let (mut behind, mut chosen): (Vec<LinkId>, Vec<LinkId>) =
             eager.into_iter().partition(behind);
-        let width = self.departures.width(of, behind.len(), now);
+        let width = self.departures.width(class, (of, behind.len()), now);
         let turn = usize::from(id.0[0]);
         if width < chosen.len() {
             let by = turn % chosen.len();

@@ -60,15 +60,23 @@ fn each_answer_finds_who_asked() {
 fn a_slow_link_is_its_own_fault_and_many_are_ours() {
     // CLASS-3
     let mut departures = Departures::default();
-    assert!(12 <= departures.width(12, 5, at(1_000)), "five of twelve are slow peers");
-    assert_eq!(departures.width(12, 6, at(1_000)), 6);
-    assert_eq!(departures.width(12, 12, at(1_100)), 6, "not so soon again");
-    assert_eq!(departures.width(12, 12, at(1_200)), 3);
-    assert_eq!(departures.width(12, 12, at(1_400)), 1);
-    assert_eq!(departures.width(12, 12, at(1_600)), 1, "one always goes on");
-    assert_eq!(departures.width(12, 0, at(2_599)), 1);
-    assert_eq!(departures.width(12, 0, at(2_600)), 2);
-    assert_eq!(departures.width(12, 0, at(2_700)), 2);
-    assert_eq!(departures.width(12, 0, at(3_600)), 4);
-    assert_eq!(departures.width(0, 0, at(3_700)), 4, "a record without links says nothing");
+    assert!(
+        12 <= departures.width(Class::Normal, (12, 5), at(1_000)),
+        "five of twelve are slow peers"
+    );
+    assert_eq!(departures.width(Class::Normal, (12, 6), at(1_000)), 6);
+    assert_eq!(departures.width(Class::Normal, (12, 12), at(1_100)), 6, "not so soon again");
+    assert_eq!(departures.width(Class::Normal, (12, 12), at(1_200)), 3);
+    assert_eq!(departures.width(Class::Normal, (12, 12), at(1_400)), 1);
+    assert_eq!(departures.width(Class::Normal, (12, 12), at(1_600)), 1, "one always goes on");
+    assert_eq!(departures.width(Class::Normal, (12, 0), at(2_599)), 1);
+    assert_eq!(departures.width(Class::Normal, (12, 0), at(2_600)), 2);
+    assert_eq!(departures.width(Class::Normal, (12, 0), at(2_700)), 2);
+    assert_eq!(departures.width(Class::Normal, (12, 0), at(3_600)), 4);
+    assert_eq!(
+        departures.width(Class::Normal, (0, 0), at(3_700)),
+        4,
+        "a record without links says nothing"
+    );
+    assert!(12 <= departures.width(Class::Bulk, (12, 0), at(3_700)), "each class for itself");
 }
