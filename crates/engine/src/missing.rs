@@ -136,8 +136,7 @@ impl Missing {
     /// A record came on a link, or was found otherwise.
     pub(crate) fn came(&mut self, name: ShortId, link: Option<LinkId>, now: Now) -> Came {
         let Some(wait) = self.waits.remove(&name) else {
-            let overdue = self.overdue.get(&name).map(Vec::as_slice).unwrap_or_default();
-            let asked = link.and_then(|link| overdue.iter().find(|it| it.link == link).copied());
+            let asked = link.and_then(|link| self.paid(name, link));
             match asked {
                 Some(asked) => self.answered(asked, now),
                 None if link.is_some() => self.lag.learn(0),
@@ -212,6 +211,13 @@ impl Missing {
     fn answered(&mut self, asked: Asked, now: Now) {
         self.debts.remove(&asked.link);
         self.lateness.learn(now.mono_ms.saturating_sub(asked.by.0).min(LATENESS_MS_MAX));
+    }
+
+    /// Takes what a link was asked for in vain and sends after all: each record pays once.
+    fn paid(&mut self, name: ShortId, link: LinkId) -> Option<Asked> {
+        let overdue = self.overdue.get_mut(&name)?;
+        let at = overdue.iter().position(|it| it.link == link)?;
+        Some(overdue.swap_remove(at))
     }
 
     /// Nobody is left to be asked. Whoever sends it after all has only been slow.

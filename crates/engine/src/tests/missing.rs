@@ -56,6 +56,21 @@ fn who_never_sends_is_not_believed_however_much_others_send() {
 }
 
 #[test]
+fn one_late_record_does_not_pay_for_many_lies() {
+    // TREE-6
+    let mut missing = Missing::new(&config());
+    ask_in_vain(&mut missing, ShortId(1_000), 0);
+    let mut asked = 0;
+    for number in 0..40 {
+        // The same record again and again.
+        missing.came(ShortId(1_000), Some(SLOW), at(1_000 * number + 900));
+        let begin_ms = 1_000 * (number + 1);
+        asked += usize::from(ask_in_vain(&mut missing, ShortId(number), begin_ms).is_some());
+    }
+    assert_eq!(asked, 8);
+}
+
+#[test]
 fn what_is_overdue_is_forgotten_when_there_is_much_of_it() {
     // TREE-6
     let mut missing = Missing::new(&config());
