@@ -1,5 +1,7 @@
 //! Who waits for whom on a link.
 
+use crate::generated;
+
 /// How urgent something is, the most urgent first.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Class {
@@ -35,6 +37,25 @@ impl Class {
             Self::Control => "control",
             Self::Normal => "normal",
             Self::Bulk => "bulk",
+        }
+    }
+
+    /// As a record or head says it; there what keeps the network together is a message like others.
+    pub(crate) fn to_schema(self) -> i32 {
+        let class = match self {
+            Self::Alert => generated::Class::Alert,
+            Self::Control | Self::Normal => generated::Class::Normal,
+            Self::Bulk => generated::Class::Bulk,
+        };
+        class.into()
+    }
+
+    /// Reads what a record or head says; `None` for a number that is no class.
+    pub(crate) fn from_schema(class: i32) -> Option<Self> {
+        match generated::Class::try_from(class).ok()? {
+            generated::Class::Alert => Some(Self::Alert),
+            generated::Class::Normal => Some(Self::Normal),
+            generated::Class::Bulk => Some(Self::Bulk),
         }
     }
 }

@@ -130,14 +130,9 @@ impl Half {
     }
 
     fn to_schema(&self) -> generated::Half {
-        let class = match self.class {
-            Class::Alert => generated::Class::Alert,
-            Class::Bulk => generated::Class::Bulk,
-            Class::Control | Class::Normal => generated::Class::Normal,
-        };
         generated::Half {
             signature: Bytes::copy_from_slice(&self.signature),
-            class: class.into(),
+            class: self.class.to_schema(),
             size: self.size,
             begin: self.begin.clone(),
             hashes: self.hashes.iter().flat_map(|hash| hash.0).collect(),
@@ -147,12 +142,7 @@ impl Half {
     fn from_schema(schema: generated::Half) -> Result<Self, WireError> {
         let signature =
             schema.signature.as_ref().try_into().map_err(|_| WireError::Field("signature"))?;
-        let class = match generated::Class::try_from(schema.class) {
-            Ok(generated::Class::Alert) => Class::Alert,
-            Ok(generated::Class::Bulk) => Class::Bulk,
-            Ok(generated::Class::Normal) => Class::Normal,
-            Err(_) => return Err(WireError::Field("class")),
-        };
+        let class = Class::from_schema(schema.class).ok_or(WireError::Field("class"))?;
         let bytes = usize::try_from(schema.size).unwrap_or(usize::MAX);
         check_count("record body bytes", bytes, limits::BODY_BYTES_CEILING)?;
         let others = bytes.div_ceil(limits::PIECE_BYTES).saturating_sub(1);

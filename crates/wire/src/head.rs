@@ -179,11 +179,6 @@ impl PieceSet {
 impl CarriedHead {
     pub(crate) fn to_schema(&self) -> generated::Head {
         let Self { head, ttl, hops, tree, offer } = self;
-        let class = match head.class {
-            Class::Alert => generated::Class::Alert,
-            Class::Bulk => generated::Class::Bulk,
-            Class::Control | Class::Normal => generated::Class::Normal,
-        };
         let offer = match offer {
             Offer::Ask => generated::Offer::Ask,
             Offer::Follow => generated::Offer::Follow,
@@ -192,7 +187,7 @@ impl CarriedHead {
         generated::Head {
             author: Bytes::copy_from_slice(head.author.as_bytes()),
             signature: Bytes::copy_from_slice(&head.signature),
-            class: class.into(),
+            class: head.class.to_schema(),
             size: head.size,
             hashes: head.hashes.iter().flat_map(|hash| hash.0).collect(),
             ttl: (*ttl).into(),
@@ -207,12 +202,7 @@ impl CarriedHead {
             schema.author.as_ref().try_into().map_err(|_| WireError::Field("author"))?;
         let signature =
             schema.signature.as_ref().try_into().map_err(|_| WireError::Field("signature"))?;
-        let class = match generated::Class::try_from(schema.class) {
-            Ok(generated::Class::Alert) => Class::Alert,
-            Ok(generated::Class::Bulk) => Class::Bulk,
-            Ok(generated::Class::Normal) => Class::Normal,
-            Err(_) => return Err(WireError::Field("class")),
-        };
+        let class = Class::from_schema(schema.class).ok_or(WireError::Field("class"))?;
         let offer = match generated::Offer::try_from(schema.offer) {
             Ok(generated::Offer::Ask) => Offer::Ask,
             Ok(generated::Offer::Follow) => Offer::Follow,

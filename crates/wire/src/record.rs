@@ -238,12 +238,7 @@ impl Message {
                 message_type: bridged.message_type.clone(),
                 origin_peer: bridged.origin_peer.clone(),
             }),
-            class: match self.class {
-                Class::Alert => generated::Class::Alert,
-                Class::Control | Class::Normal => generated::Class::Normal,
-                Class::Bulk => generated::Class::Bulk,
-            }
-            .into(),
+            class: self.class.to_schema(),
         }
     }
 
@@ -267,12 +262,7 @@ impl Message {
             message_type: bridged.message_type,
             origin_peer: bridged.origin_peer,
         });
-        let class = match generated::Class::try_from(schema.class) {
-            Ok(generated::Class::Alert) => Class::Alert,
-            Ok(generated::Class::Normal) => Class::Normal,
-            Ok(generated::Class::Bulk) => Class::Bulk,
-            Err(_) => return Err(WireError::Field("message class")),
-        };
+        let class = Class::from_schema(schema.class).ok_or(WireError::Field("message class"))?;
         let message = Self {
             topic: schema.topic,
             kind,
