@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backup, checkpoint, completions, config, contradictions, demo, get, import, list, peers,
-    publish, put, rm, root, sim, status, up, verify, watch,
+    append, backup, checkpoint, completions, config, contradictions, demo, get, import, list,
+    peers, publish, put, rm, root, sim, status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -46,6 +46,7 @@ pub(crate) enum Verb {
     Publish(publish::Args),
     Watch(watch::Args),
     Put(put::Args),
+    Append(append::Args),
     Get(get::Args),
     Rm(rm::Args),
     List(list::Args),

@@ -1,5 +1,6 @@
 //! What each verb does: one file per verb.
 
+pub(crate) mod append;
 pub(crate) mod backup;
 pub(crate) mod checkpoint;
 pub(crate) mod completions;
@@ -57,6 +58,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
     let place = || place(&global, output);
     match verb {
         Verb::Checkpoint(verb) => checkpoint::run(&verb, &place()?).await,
+        Verb::Append(args) => append::run(&args, &place()?).await,
         Verb::Backup(verb) => backup::run(&verb, &place()?),
         Verb::Check(args) => backup::check(&args, &place()?),
         Verb::Completions(args) => completions::run(&args, output),
@@ -92,7 +94,8 @@ fn place(global: &Global, output: Output) -> anyhow::Result<Place> {
 fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match verb {
         Verb::Demo(_) | Verb::Up(_) => tokio::runtime::Builder::new_multi_thread(),
-        Verb::Backup(_)
+        Verb::Append(_)
+        | Verb::Backup(_)
         | Verb::Check(_)
         | Verb::Checkpoint(_)
         | Verb::Completions(_)

@@ -74,7 +74,7 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/v1/peers", get(routes::peers::list).post(routes::peers::add))
         .route("/v1/messages", post(routes::messages::publish))
         .route("/v1/events", get(routes::events::events))
-        .route("/v1/entries", get(routes::entries::list))
+        .route("/v1/entries", get(routes::entries::list).post(routes::entries::append))
         .route(
             "/v1/entries/{name}",
             get(routes::entries::read).put(routes::entries::write).delete(routes::entries::remove),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use node::{
-    Answer, Command, CommandError, Draft, Minutes, PeerStatus, Place, Proven, Publication, Status,
+    Addition, Answer, Command, CommandError, Draft, Minutes, PeerStatus, Place, Proven,
+    Publication, Status,
 };
 use tokio::sync::{mpsc, oneshot};
-use wire::{Address, Class, Digest, RecordId};
+use wire::{Address, Class, Digest, RecordId, Slot};
 
 use crate::feed::Feed;
 
@@ -104,6 +105,18 @@ impl Commands {
         }
     }
 
+    /// Appends entries, all or none; returns their ids and names once they are on disk.
+    pub async fn append(
+        &self,
+        additions: Vec<Addition>,
+        life_ms: u64,
+    ) -> Result<Vec<(RecordId, Slot)>, Failure> {
+        match self.ask(Command::Append(additions, life_ms)).await? {
+            Answer::Appended(appended) => Ok(appended),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Returns how the node is.
     pub async fn status(&self) -> Result<Status, Failure> {
         match self.ask(Command::Status).await? {
@@ -193,6 +206,7 @@ impl Commands {
 /// An answer of another command: a bug in the node, reported rather than believed.
 fn unexpected(answer: &Answer) -> Failure {
     let name = match answer {
+        Answer::Appended(_) => "appended",
         Answer::Checkpoints(_) => "checkpoints",
         Answer::Contradictions(_) => "contradictions",
         Answer::Done => "done",

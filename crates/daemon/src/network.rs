@@ -18,6 +18,8 @@ pub(crate) struct Network {
     pub(crate) body_bytes_max: usize,
     /// Longest life of a message, milliseconds.
     pub(crate) message_life_ms_max: u64,
+    /// Slots of an author in each collection and hour of expiry.
+    pub(crate) slots_max: usize,
     /// Who attests, and when; `None` where nobody does.
     pub(crate) checkpoints: Option<(Pace, Arc<Committee>)>,
 }
@@ -28,6 +30,7 @@ struct File {
     name: String,
     body_bytes_max: Option<usize>,
     message_life_h_max: Option<u64>,
+    appended_max: Option<usize>,
     checkpoints: Option<Times>,
     #[serde(default)]
     attester: Vec<AttesterRow>,
@@ -59,6 +62,10 @@ impl Network {
         if !(1..=hours_max).contains(&hours) {
             return Err(format!("message_life_h_max must be 1 to {hours_max}"));
         }
+        let slots_max = file.appended_max.unwrap_or(SLOTS_DEFAULT);
+        if !(1..=SLOTS_MAX).contains(&slots_max) {
+            return Err(format!("appended_max must be 1 to {SLOTS_MAX}"));
+        }
         let checkpoints = match (file.attester.is_empty(), file.checkpoints) {
             (true, None) => None,
             (true, Some(_)) => {
@@ -71,7 +78,8 @@ impl Network {
         };
         let id = Digest::of("trellis-network-v1", &[text.as_bytes()]);
         let message_life_ms_max = hours * HOUR_MS;
-        Ok(Self { id, name: file.name, body_bytes_max, message_life_ms_max, checkpoints })
+        let name = file.name;
+        Ok(Self { id, name, body_bytes_max, message_life_ms_max, slots_max, checkpoints })
     }
 }
 
@@ -94,3 +102,7 @@ pub(crate) const COMMONS: &str =
 /// A profile with all its addresses must fit.
 const BODY_BYTES_MIN: usize = 4_096;
 const HOUR_MS: u64 = 3_600_000;
+/// Appended entries of an author that stay, in each collection and hour of expiry.
+const SLOTS_DEFAULT: usize = 1_000;
+/// A slot's number has six digits.
+const SLOTS_MAX: usize = 1_000_000;

@@ -34,11 +34,21 @@ impl Author {
         self.clock.hlc = self.clock.hlc.max(created);
     }
 
-    /// Writes and signs a record that lives `life_ms`; 0 for ever.
+    /// Writes and signs a record that lives `life_ms`; 0 for ever. An entry lives as its name says.
     pub(crate) fn seal(&mut self, content: Content, life_ms: u64, now: Now) -> Opened {
         self.clock.seq += 1;
         self.clock.hlc = self.time(now);
-        let expires_ms = if life_ms == 0 { 0 } else { self.clock.hlc.ms().saturating_add(life_ms) };
+        let expires_ms = match &content {
+            Content::Entry(entry) => entry.expires_ms(),
+            Content::Contradiction(_) | Content::Message(_) | Content::Profile(_)
+                if life_ms == 0 =>
+            {
+                0
+            }
+            Content::Contradiction(_) | Content::Message(_) | Content::Profile(_) => {
+                self.clock.hlc.ms().saturating_add(life_ms)
+            }
+        };
         let (network, seq, created) = (self.network, self.clock.seq, self.clock.hlc);
         let record = Record { network, seq, created, expires_ms, content };
         let signed = Signed::seal(&record, &self.identity);

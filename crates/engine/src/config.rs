@@ -142,6 +142,9 @@ pub struct Config {
     pub messages_max: usize,
     /// Entries kept at once (default 2,000,000). A new one beyond is refused.
     pub entries_max: usize,
+    /// Slots of an author in each collection and hour of expiry: the newest so many appended entries stay (default
+    /// 1,000). All nodes of a network must say the same.
+    pub slots_max: usize,
     /// Signatures waiting to be checked (default 8,192). Beyond, remote records are left to a
     /// later comparison.
     pub pending_max: usize,
@@ -242,6 +245,7 @@ impl Config {
             message_life_ms_max: wire::limits::MESSAGE_LIFE_MS_MAX,
             messages_max: 100_000,
             entries_max: 2_000_000,
+            slots_max: 1_000,
             pending_max: 8_192,
             bodies_max: 128,
             bodies_bytes_max: 8 * 1024 * 1024,

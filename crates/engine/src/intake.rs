@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Content, Opened, RecordId, Refusal, TreeId, limits};
+use wire::{Content, Opened, Record, RecordId, Refusal, Slot, TreeId, limits};
 
-use crate::sets::{Place, hour_of};
+use crate::sets::{Place, entries_hour, hour_of};
 use crate::{Config, LinkId, Now, TicketId};
 
 #[derive(Debug)]
@@ -115,17 +115,24 @@ impl Intake {
         if now.unix_ms + limits::CLOCK_AHEAD_MS_MAX < record.created.ms() {
             return Err(Refusal::Future);
         }
-        let Content::Message(_) = record.content else { return Ok(()) };
-        let life_ms = record.expires_ms.saturating_sub(record.created.ms());
-        if config.message_life_ms_max < life_ms {
-            return Err(Refusal::LivesTooLong);
+        match &record.content {
+            Content::Contradiction(_) | Content::Profile(_) => Ok(()),
+            Content::Entry(entry) => {
+                entry.slot().map_or(Ok(()), |it| check_slot(it, record, config, now))
+            }
+            Content::Message(_) => {
+                let life_ms = record.expires_ms.saturating_sub(record.created.ms());
+                if config.message_life_ms_max < life_ms {
+                    return Err(Refusal::LivesTooLong);
+                }
+                // Between nodes whole hours count; a stranger at the door is told to the millisecond.
+                let late = match arrival.source {
+                    Source::Door(_) => record.expires_ms <= now.unix_ms,
+                    Source::Link(_) => hour_of(record.expires_ms) < hour_of(now.unix_ms),
+                };
+                if late { Err(Refusal::Expired) } else { Ok(()) }
+            }
         }
-        // Between nodes whole hours count; a stranger at the door is told to the millisecond.
-        let late = match arrival.source {
-            Source::Door(_) => record.expires_ms <= now.unix_ms,
-            Source::Link(_) => hour_of(record.expires_ms) < hour_of(now.unix_ms),
-        };
-        if late { Err(Refusal::Expired) } else { Ok(()) }
     }
 
     /// Joins a copy to the one being checked, if there is one.
@@ -167,6 +174,23 @@ impl Intake {
     pub(crate) fn take(&mut self, id: &RecordId) -> Option<Pending> {
         self.pending.remove(id).map(|pending| *pending)
     }
+}
+
+/// Checks what only appended entries say (STATE-7). The hour is a whole one, so the life may be longer by less than that.
+fn check_slot(slot: Slot, record: &Record, config: &Config, now: Now) -> Result<(), Refusal> {
+    if config.slots_max <= slot.number as usize {
+        return Err(Refusal::OverQuota);
+    }
+    if slot.hour == 0 {
+        return Ok(());
+    }
+    let last_hour = Slot::last_hour(record.created.ms(), config.message_life_ms_max);
+    if last_hour.is_none_or(|last| last < slot.hour) {
+        return Err(Refusal::LivesTooLong);
+    }
+    // Nobody writes what has expired already.
+    let first = entries_hour(now.unix_ms).max(hour_of(record.created.ms()));
+    if slot.hour < first { Err(Refusal::Expired) } else { Ok(()) }
 }
 
 /// Links of one record remembered, so that it is not pushed back to them.

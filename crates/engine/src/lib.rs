@@ -17,6 +17,7 @@ mod event;
 mod exchanges;
 mod filling;
 mod forest;
+mod hours;
 mod intake;
 mod links;
 mod maps;

@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 
 use merkle::{Leaf, Map, Prefix};
 use wire::{
-    Content, Digest, Entry, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Summary,
+    Content, Digest, Entry, Hlc, NodeId, Opened, Record, RecordId, Set, SetSummary, Slot, Summary,
 };
 
 use crate::filling::Filling;
+use crate::hours::Hours;
 use crate::young::Young;
 use crate::{Config, Drop, Keep, Kept, Label, Maps, Snapshot};
 
@@ -24,6 +25,9 @@ pub(crate) struct Sets {
     floor: Option<Digest>,
     messages_max: u64,
     entries_max: u64,
+    slots_max: u32,
+    /// Which entries expire when.
+    hours: Hours,
     /// Times the state changed.
     version: u64,
     /// What was created lately.
@@ -39,7 +43,7 @@ pub(crate) struct Sets {
 /// Both sets without what was created after a moment.
 #[derive(Debug)]
 struct View {
-    step_ms: u64,
+    moment: Moment,
     state: Map,
     messages: Map,
 }
@@ -47,9 +51,18 @@ struct View {
 /// How both sets look without what was created after a moment.
 #[derive(Clone, Copy, Debug)]
 struct Look {
-    step_ms: u64,
+    moment: Moment,
     state: SetSummary,
     messages: SetSummary,
+}
+
+/// A moment in the past: all that are between two changes of our sets are one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Moment {
+    /// The last change that it includes, unix milliseconds.
+    step_ms: u64,
+    /// The hour before which entries had expired; 0 where that changes nothing.
+    hour: u32,
 }
 
 /// What a record would be to us.
@@ -71,6 +84,8 @@ impl Sets {
             Some(maps) => (Maps::clone(maps), Filling::begin()),
             None => (maps_of(&kept.items), Filling::default()),
         };
+        let mut hours = Hours::default();
+        kept.items.iter().filter(|it| it.set == Set::State).for_each(|it| hours.note(&it.key));
         Self {
             young: Young::new(maps.newest.ms()),
             maps,
@@ -78,6 +93,8 @@ impl Sets {
             floor: None,
             messages_max: config.messages_max as u64,
             entries_max: config.entries_max as u64,
+            slots_max: u32::try_from(config.slots_max).unwrap_or(u32::MAX),
+            hours,
             version: 0,
             views: VecDeque::new(),
             looks: VecDeque::new(),
@@ -97,6 +114,7 @@ impl Sets {
     /// Takes what the store had, and remembers what to ask next.
     pub(crate) fn fill(&mut self, set: Set, kept: &[Kept]) {
         self.filling.take(set, kept, self.maps.map_mut(set));
+        kept.iter().filter(|it| it.set == Set::State).for_each(|it| self.hours.note(&it.key));
         if self.filling.is_over() {
             // They may still look into the store, which changes from now on under them.
             self.forget_views();
@@ -119,19 +137,19 @@ impl Sets {
 
     /// Returns how our sets look without what was created after a moment (WALK-2).
     pub(crate) fn summary_as_of(&mut self, cutoff_ms: Option<u64>) -> Summary {
-        let Some(step_ms) = self.step_ms(cutoff_ms) else {
+        let Some(moment) = self.moment(cutoff_ms) else {
             return Summary { cutoff_ms, ..self.summary() };
         };
-        let at = self.looks.iter().position(|look| look.step_ms == step_ms);
+        let at = self.looks.iter().position(|look| look.moment == moment);
         let look = at.and_then(|at| self.looks.remove(at)).unwrap_or_else(|| {
-            let known = self.views.iter().find(|view| view.step_ms == step_ms);
-            let of = |map: &Map, set| summary_of(&map.with(&self.young.places(set, step_ms)));
+            let known = self.views.iter().find(|view| view.moment == moment);
+            let of = |set| summary_of(&self.at(set, moment));
             let state = known.map(|view| summary_of(&view.state));
             let messages = known.map(|view| summary_of(&view.messages));
             Look {
-                step_ms,
-                state: state.unwrap_or_else(|| of(&self.maps.state, Set::State)),
-                messages: messages.unwrap_or_else(|| of(&self.maps.messages, Set::Messages)),
+                moment,
+                state: state.unwrap_or_else(|| of(Set::State)),
+                messages: messages.unwrap_or_else(|| of(Set::Messages)),
             }
         });
         self.looks.push_back(look);
@@ -144,14 +162,14 @@ impl Sets {
 
     /// Returns a set without what was created after a moment, which [`Sets::floor_ms`] is not after.
     pub(crate) fn as_of(&mut self, set: Set, cutoff_ms: Option<u64>) -> Map {
-        let Some(step_ms) = self.step_ms(cutoff_ms) else {
+        let Some(moment) = self.moment(cutoff_ms) else {
             return self.map(set).clone();
         };
-        let at = self.views.iter().position(|view| view.step_ms == step_ms);
+        let at = self.views.iter().position(|view| view.moment == moment);
         let view = at.and_then(|at| self.views.remove(at)).unwrap_or_else(|| View {
-            step_ms,
-            state: self.maps.state.with(&self.young.places(Set::State, step_ms)),
-            messages: self.maps.messages.with(&self.young.places(Set::Messages, step_ms)),
+            moment,
+            state: self.at(Set::State, moment),
+            messages: self.at(Set::Messages, moment),
         });
         let map = match set {
             Set::State => view.state.clone(),
@@ -164,10 +182,28 @@ impl Sets {
         map
     }
 
-    /// Returns the last change that a moment includes; `None` if it includes all.
-    fn step_ms(&self, cutoff_ms: Option<u64>) -> Option<u64> {
-        let cutoff_ms = cutoff_ms.filter(|it| self.young.is_after(*it))?;
-        Some(self.young.step_ms(cutoff_ms))
+    /// Returns the moment of a cutoff; `None` if our sets were then as they are.
+    fn moment(&self, cutoff_ms: Option<u64>) -> Option<Moment> {
+        let cutoff_ms = cutoff_ms?;
+        let hour = hour_of(cutoff_ms);
+        let hour = if self.hours.is_any_before(hour) { hour } else { 0 };
+        let changed = 0 < hour || self.young.is_after(cutoff_ms);
+        changed.then(|| Moment { step_ms: self.young.step_ms(cutoff_ms), hour })
+    }
+
+    /// Returns a set as it was at a moment. Entries that had expired by then are gone, whenever a node
+    /// throws them away: all have one root (STATE-7).
+    fn at(&self, set: Set, moment: Moment) -> Map {
+        let mut places = self.young.places(set, moment.step_ms);
+        if set == Set::Messages || moment.hour == 0 {
+            return self.map(set).with(&places);
+        }
+        places.retain(|key, _| !is_before(key, moment.hour));
+        let mut map = self.map(set).with(&places);
+        for part in self.hours.before(moment.hour) {
+            map.drop_under(&part);
+        }
+        map
     }
 
     /// Returns the earliest moment as of which our sets can be told, unix milliseconds.
@@ -212,6 +248,9 @@ impl Sets {
     pub(crate) fn insert(&mut self, place: &Place, opened: &Opened) -> Keep {
         let leaf = Leaf { key: place.key, value: opened.id, stamp: opened.record.created.0 };
         let replaced = self.maps.map_mut(place.set).insert(leaf);
+        if place.set == Set::State {
+            self.hours.note(&place.key);
+        }
         self.entered_ms = opened.record.created.ms();
         self.maps.newest = self.maps.newest.max(opened.record.created);
         self.changed(self.entered_ms, place.set, place.key, replaced);
@@ -230,17 +269,56 @@ impl Sets {
         }
     }
 
-    /// Returns messages that have had their hour, at most `max` at once, and forgets them.
+    /// Returns messages and entries that have had their hour, at most `max` at once, and forgets them.
     pub(crate) fn expire(&mut self, unix_ms: u64, max: usize) -> Vec<Drop> {
         let hour = hour_of(unix_ms);
         let old = self.maps.messages.leaves(&Prefix::ALL, None, max);
         let old = old.into_iter().take_while(|leaf| bucket(&leaf.key) < hour);
-        let old: Vec<Drop> = old.map(|leaf| self.forget(leaf)).collect();
-        if !old.is_empty() {
+        let mut gone: Vec<Drop> = old.map(|leaf| self.forget(Set::Messages, leaf)).collect();
+        gone.extend(self.expire_entries(unix_ms, max - gone.len()));
+        if !gone.is_empty() {
             // They are past as of any moment.
             self.forget_views();
         }
-        old
+        gone
+    }
+
+    fn expire_entries(&mut self, unix_ms: u64, max: usize) -> Vec<Drop> {
+        let mut gone = Vec::new();
+        let parts: Vec<Prefix> = self.hours.before(entries_hour(unix_ms)).collect();
+        for part in parts {
+            let leaves = self.maps.state.leaves(&part, None, max - gone.len());
+            gone.extend(leaves.into_iter().map(|leaf| self.forget(Set::State, leaf)));
+            if max <= gone.len() {
+                break;
+            }
+            self.hours.forget(&part);
+            // As of a moment before, they were there.
+            self.young.forget_before((u64::from(bucket(part.key())) + 1) * HOUR_MS);
+        }
+        self.version += u64::from(!gone.is_empty());
+        gone
+    }
+
+    /// Returns the slot for the next entry that an author appends: behind the newest one, where the oldest
+    /// stands once all are taken (STATE-7).
+    pub(crate) fn next_slot(&self, collection: &str, author: &NodeId, hour: u32) -> Slot {
+        let stamp = |number| {
+            let name = Slot { hour, number }.to_string();
+            let leaf = self.maps.state.get(&place_of_entry(collection, author, &name));
+            leaf.map(|leaf| leaf.stamp)
+        };
+        let Some(first) = stamp(0) else { return Slot { hour, number: 0 } };
+        // The newer ones stand from the first on, then come the older ones or nothing.
+        let (mut from, mut until) = (1, self.slots_max);
+        while from < until {
+            let middle = from.midpoint(until);
+            match stamp(middle) {
+                Some(it) if first < it => from = middle + 1,
+                Some(_) | None => until = middle,
+            }
+        }
+        Slot { hour, number: if from < self.slots_max { from } else { 0 } }
     }
 
     /// Returns messages that must make room: those that expire first (MSG-2).
@@ -258,15 +336,20 @@ impl Sets {
                 // As of a moment before, it still had its room.
                 let at_ms = self.entered_ms.max(Hlc(leaf.stamp).ms());
                 self.changed(at_ms, Set::Messages, leaf.key, Some(leaf));
-                self.forget(leaf)
+                self.forget(Set::Messages, leaf)
             })
             .collect()
     }
 
-    /// Says whether an item of a peer's messages is none of our business any more.
+    /// Says whether an item of a peer's is none of our business any more.
     pub(crate) fn is_past(&self, set: Set, key: &Digest, unix_ms: u64) -> bool {
-        let below_floor = self.floor.is_some_and(|floor| *key <= floor);
-        set == Set::Messages && (below_floor || bucket(key) < hour_of(unix_ms))
+        match set {
+            Set::State => is_before(key, entries_hour(unix_ms)),
+            Set::Messages => {
+                let below_floor = self.floor.is_some_and(|floor| *key <= floor);
+                below_floor || bucket(key) < hour_of(unix_ms)
+            }
+        }
     }
 
     /// Returns against how many authors there is a proof; none are known until all leaves are in memory.
@@ -304,8 +387,8 @@ impl Sets {
 
     fn changed(&mut self, at_ms: u64, set: Set, key: Digest, previous: Option<Leaf>) {
         self.young.note(at_ms, set, key, previous);
-        self.views.retain(|view| view.step_ms < at_ms);
-        self.looks.retain(|look| look.step_ms < at_ms);
+        self.views.retain(|view| view.moment.step_ms < at_ms);
+        self.looks.retain(|look| look.moment.step_ms < at_ms);
         if !self.filling.is_over() {
             // Leaves they need may be in the store alone, and change there.
             self.forget_views();
@@ -317,9 +400,9 @@ impl Sets {
         self.looks.clear();
     }
 
-    fn forget(&mut self, leaf: Leaf) -> Drop {
-        self.maps.messages.remove(&leaf.key);
-        Drop { set: Set::Messages, key: leaf.key, id: leaf.value }
+    fn forget(&mut self, set: Set, leaf: Leaf) -> Drop {
+        self.maps.map_mut(set).remove(&leaf.key);
+        Drop { set, key: leaf.key, id: leaf.value }
     }
 }
 
@@ -364,9 +447,10 @@ pub(crate) fn contradictions() -> Prefix {
 /// Returns the key at which an author's entry stands in the state.
 pub fn place_of_entry(collection: &str, author: &NodeId, name: &str) -> Digest {
     let tag = Digest::of("trellis-collection-v1", &[collection.as_bytes()]);
+    let hour = Slot::of(name).and_then(Result::ok).map_or(0, |slot| slot.hour);
     let name = Digest::of("trellis-name-v1", &[name.as_bytes()]);
     let parts: [&[u8]; 3] = [&tag.0, author.as_bytes(), &name.0];
-    join(&tag, 0, &Digest::of("trellis-entry-place-v1", &parts))
+    join(&tag, hour, &Digest::of("trellis-entry-place-v1", &parts))
 }
 
 fn join(tag: &Digest, bucket: u32, hash: &Digest) -> Digest {
@@ -388,8 +472,20 @@ fn summary_of(map: &Map) -> SetSummary {
     SetSummary { root: map.root(), count: map.len() }
 }
 
-fn bucket(key: &Digest) -> u32 {
+/// The hour in a place: of a message when it expires, of an entry too if it does.
+pub(crate) fn bucket(key: &Digest) -> u32 {
     u32::from_be_bytes([key.0[8], key.0[9], key.0[10], key.0[11]])
+}
+
+/// Says whether an entry expires, and does so before an hour begins.
+fn is_before(key: &Digest, hour: u32) -> bool {
+    (1..hour).contains(&bucket(key))
+}
+
+/// The first hour whose entries nobody throws away yet. It lags behind, so that nodes whose clocks differ hold
+/// them while others do; what they agree on is as of a moment, and there it is the moment that counts.
+pub(crate) fn entries_hour(unix_ms: u64) -> u32 {
+    hour_of(unix_ms.saturating_sub(ENTRIES_LAG_MS))
 }
 
 /// The hour in which a moment lies. A message is kept to the end of the hour in which it expires:
@@ -412,3 +508,5 @@ fn label(record: &Record) -> Option<Label> {
 /// Views kept: our own moment, and those of peers that ask beside it.
 const VIEWS_MAX: usize = 4;
 const HOUR_MS: u64 = 3_600_000;
+/// Twice what a clock may be off.
+const ENTRIES_LAG_MS: u64 = 2 * wire::limits::CLOCK_AHEAD_MS_MAX;

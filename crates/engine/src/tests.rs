@@ -27,6 +27,7 @@ mod redial;
 mod relief;
 mod sets;
 mod sketches;
+mod slots;
 mod uplink;
 mod walks;
 mod word;

@@ -48,6 +48,14 @@ impl Young {
         }
     }
 
+    /// Forgets what was before a moment: what else happened then is not noted here.
+    pub(crate) fn forget_before(&mut self, unix_ms: u64) {
+        self.floor_ms = self.floor_ms.max(unix_ms.saturating_sub(1));
+        while self.changes.first_key_value().is_some_and(|((at_ms, _), _)| *at_ms < unix_ms) {
+            self.forget_first();
+        }
+    }
+
     /// Forgets what is no longer young.
     pub(crate) fn age(&mut self, unix_ms: u64) {
         let old_ms = unix_ms.saturating_sub(YOUNG_MS);

@@ -6,7 +6,7 @@ use crate::levels::{LevelError, OwnLevel, Reading};
 use bytes::Bytes;
 use engine::checkpoint::{Committee, Evidence, Sealed};
 use engine::{PeerStatus, Proven, Status};
-use wire::{Address, Class, Digest, MessageKind, NodeId, RecordId, WireError};
+use wire::{Address, Class, Digest, MessageKind, NodeId, RecordId, Slot, WireError};
 
 /// Names a command; its answer repeats it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -15,6 +15,9 @@ pub struct CommandId(pub u64);
 /// An operator's wish.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
+    /// Append entries of ours to collections, all or none; each stays so many milliseconds, 0 for ever, or until
+    /// so many newer ones came that the network keeps no more.
+    Append(Vec<Addition>, u64),
     /// Dial an address now, and again until somebody answers; then the address book has it.
     AddPeer(Address),
     /// What is final, and who broke its word?
@@ -78,6 +81,15 @@ pub struct Draft {
     pub value: Option<Bytes>,
 }
 
+/// An entry to be appended: its name says only where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Addition {
+    /// Its collection.
+    pub collection: String,
+    /// JSON text.
+    pub value: Bytes,
+}
+
 /// What a node knows of checkpoints.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Minutes {
@@ -91,9 +103,11 @@ pub struct Minutes {
     pub evidence: Vec<Evidence>,
 }
 
-/// The node's answer. `Published` and `Written` come when everything is on disk.
+/// The node's answer. `Appended`, `Published` and `Written` come when everything is on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
+    /// The entries are on disk, in the order given.
+    Appended(Vec<(RecordId, Slot)>),
     /// What is known of checkpoints; `None` where the network has no attesters.
     Checkpoints(Option<Box<Minutes>>),
     /// The places of the proofs, and their records; all of them are on disk.
@@ -147,7 +161,7 @@ pub enum CommandError {
     #[error("the class control is for what nodes say to each other: use alert, normal or bulk")]
     Control,
     /// The message would live too long or not at all.
-    #[error("a message lives at most {} days", .0 / 86_400_000)]
+    #[error("it may live at most {} days in this network", .0 / 86_400_000)]
     Life(u64),
     /// All messages that are kept live longer than this one would.
     #[error("no room for a message that lives so short: this node is full of longer ones")]
@@ -155,6 +169,9 @@ pub enum CommandError {
     /// The levels cannot be so.
     #[error(transparent)]
     Level(#[from] LevelError),
+    /// Nothing was appended there.
+    #[error("nothing of this node stands at {0}: a name that begins with # is given by appending")]
+    NoSlot(Slot),
     /// Entries that the node writes by itself.
     #[error("the collection {0} is written by this node itself, from the levels it is told")]
     OwnCollection(&'static str),

@@ -5,7 +5,9 @@ mod evidence;
 pub mod levels;
 mod node;
 
-pub use command::{Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication};
+pub use command::{
+    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication,
+};
 pub use engine;
 pub use engine::{Counters, PeerState, PeerStatus, Proven, Status};
 pub use evidence::{BadEvidence, Evidence, Finding, state_root};

@@ -1,10 +1,10 @@
 //! The switchboard between the engine and what operators ask of it.
 
 use engine::{Engine, Now, Snapshot, Time};
-use wire::{Class, Content, Entry, Identity, Message, WireError, limits};
+use wire::{Class, Content, Entry, Identity, Message, Slot, WireError, limits};
 
 use crate::levels::{self, Levels, Reading};
-use crate::{Answer, Command, CommandError, CommandId, Draft, Minutes, Publication};
+use crate::{Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Publication};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +104,9 @@ impl Node {
 
     fn command(&mut self, command: Command, now: Now) -> Answer {
         match command {
+            Command::Append(additions, life_ms) => {
+                self.append(additions, life_ms, now).unwrap_or_else(Answer::Refused)
+            }
             Command::AddPeer(address) => {
                 self.engine.add_peer(address);
                 Answer::Done
@@ -169,9 +172,12 @@ impl Node {
         for Draft { collection, name, value } in drafts {
             let entry = Entry { collection, name, value };
             entry.check()?;
-            // LEVEL-6
-            if entry.collection == levels::COLLECTION {
-                return Err(CommandError::OwnCollection(levels::COLLECTION));
+            self.check_collection(&entry.collection)?;
+            // Only what was appended may be changed under such a name: its hour and slot are its own.
+            if let Some(slot) = entry.slot()
+                && !self.engine.holds(&entry)
+            {
+                return Err(CommandError::NoSlot(slot));
             }
             let value = entry.value.as_ref().map_or(0, bytes::Bytes::len);
             self.check_size(entry.collection.len() + entry.name.len() + value)?;
@@ -181,6 +187,45 @@ impl Node {
             return Err(CommandError::Full(self.engine.config().entries_max));
         }
         Ok(Answer::Written(self.engine.write(contents, now)))
+    }
+
+    fn append(
+        &mut self,
+        additions: Vec<Addition>,
+        life_ms: u64,
+        now: Now,
+    ) -> Result<Answer, CommandError> {
+        self.may_write(now)?;
+        let life_ms_max = self.engine.config().message_life_ms_max;
+        if life_ms_max < life_ms {
+            return Err(CommandError::Life(life_ms_max));
+        }
+        let hour = match life_ms {
+            0 => Some(0),
+            _ => Slot::last_hour(now.unix_ms, life_ms),
+        };
+        let hour = hour.ok_or(CommandError::Life(life_ms_max))?;
+        let name = Slot { hour, number: 0 }.to_string();
+        let mut values = Vec::with_capacity(additions.len());
+        for Addition { collection, value } in additions {
+            let entry = Entry { collection, name: name.clone(), value: Some(value.clone()) };
+            entry.check()?;
+            self.check_collection(&entry.collection)?;
+            self.check_size(entry.collection.len() + entry.name.len() + value.len())?;
+            values.push((entry.collection, value));
+        }
+        if !self.engine.has_room(values.len()) {
+            return Err(CommandError::Full(self.engine.config().entries_max));
+        }
+        Ok(Answer::Appended(self.engine.append(values, hour, now)))
+    }
+
+    /// LEVEL-6
+    fn check_collection(&self, collection: &str) -> Result<(), CommandError> {
+        if collection == levels::COLLECTION {
+            return Err(CommandError::OwnCollection(levels::COLLECTION));
+        }
+        Ok(())
     }
 
     fn set_levels(&mut self, readings: &[Reading], now: Now) -> Result<Answer, CommandError> {

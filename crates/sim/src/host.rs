@@ -235,7 +235,9 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
     match answer {
         Answer::Published { id, .. } => std::slice::from_ref(id),
         Answer::Written(ids) => ids,
-        Answer::Checkpoints(_)
+        // What was appended makes room for what is appended later: nobody need hold it in the end.
+        Answer::Appended(_)
+        | Answer::Checkpoints(_)
         | Answer::Contradictions(_)
         | Answer::Done
         | Answer::Levels(_)

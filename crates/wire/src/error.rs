@@ -18,6 +18,9 @@ pub enum WireError {
     /// Not a message of the schema.
     #[error("malformed protobuf: {0}")]
     Malformed(String),
+    /// A name of the kind that appended entries have, but none of them.
+    #[error("a name that begins with # is given by appending, it cannot be chosen")]
+    Slot,
     /// Longer, or more of it, than allowed.
     #[error("{what}: {size}, the most is {max}")]
     TooLarge {
@@ -45,6 +48,9 @@ pub enum Refusal {
     /// Lives longer than the network allows.
     #[error("the record would live longer than allowed")]
     LivesTooLong,
+    /// An author may not have so many.
+    #[error("the slot is beyond what this network keeps of one author")]
+    OverQuota,
     /// There is no room for it now.
     #[error("no room: try again later")]
     NoRoom,

@@ -20,6 +20,7 @@ pub mod limits;
 mod proof;
 mod record;
 mod signed;
+mod slot;
 mod time;
 
 pub use address::Address;
@@ -38,6 +39,7 @@ pub use keyring::Keyring;
 pub use proof::Proof;
 pub use record::{Bridged, Content, Entry, Message, MessageKind, Profile, Record};
 pub use signed::{Claim, Opened, Signed};
+pub use slot::Slot;
 pub use time::Hlc;
 
 /// Version of the frames between nodes; a different major version is refused in the hello.

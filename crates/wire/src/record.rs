@@ -5,7 +5,8 @@ use prost::Message as _;
 
 use crate::contradiction::Preamble;
 use crate::{
-    Address, Class, Contradiction, Digest, Hlc, NetworkId, RecordId, WireError, generated, limits,
+    Address, Class, Contradiction, Digest, Hlc, NetworkId, RecordId, Slot, WireError, generated,
+    limits,
 };
 
 /// What a signed body says.
@@ -157,7 +158,10 @@ impl Record {
         let expires_ms = schema.expires_ms;
         match &content {
             Content::Message(_) if expires_ms == 0 => return Err(WireError::Field("expires")),
-            Content::Contradiction(_) | Content::Entry(_) if expires_ms != 0 => {
+            Content::Contradiction(_) if expires_ms != 0 => {
+                return Err(WireError::Field("expires"));
+            }
+            Content::Entry(entry) if expires_ms != entry.expires_ms() => {
                 return Err(WireError::Field("expires"));
             }
             Content::Contradiction(_)
@@ -173,7 +177,18 @@ impl Entry {
     /// Checks the labels, for callers that write.
     pub fn check(&self) -> Result<(), WireError> {
         check_label("collection", &self.collection, limits::LABEL_BYTES_MAX)?;
-        check_label("name", &self.name, limits::NAME_BYTES_MAX)
+        check_label("name", &self.name, limits::NAME_BYTES_MAX)?;
+        Slot::of(&self.name).map_or(Ok(()), |slot| slot.map(|_| ()))
+    }
+
+    /// Returns where it stands in its author's ring; `None` for an entry with a name of its own.
+    pub fn slot(&self) -> Option<Slot> {
+        Slot::of(&self.name)?.ok()
+    }
+
+    /// Returns when it expires, unix milliseconds; 0 for never (STATE-7).
+    pub fn expires_ms(&self) -> u64 {
+        self.slot().map_or(0, |slot| slot.expires_ms())
     }
 
     fn to_schema(&self) -> generated::Entry {

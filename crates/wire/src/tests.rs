@@ -11,6 +11,7 @@ mod head;
 mod identity;
 mod keyring;
 mod limits;
+mod slot;
 
 /// The committed code is what the schema says; `UPDATE=1 cargo test -p wire` rewrites it.
 #[test]

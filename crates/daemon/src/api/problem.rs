@@ -130,6 +130,7 @@ impl From<Failure> for Problem {
                 | CommandError::Control
                 | CommandError::Level(_)
                 | CommandError::Life(_)
+                | CommandError::NoSlot(_)
                 | CommandError::OwnCollection(_),
             ) => Code::BadRequest,
             Failure::Refused(CommandError::Ahead(_) | CommandError::Clock(_)) => Code::ClockOff,

@@ -16,7 +16,7 @@ pub use checkpoints::{
     AttesterAnswer, CheckpointAnswer, CheckpointRow, Checkpoints, EvidenceAnswer,
 };
 pub use contradictions::{ContradictionRow, Contradictions};
-pub use entries::{Entries, Entry, EntryAnswer, ImportLine, Written};
+pub use entries::{Appended, Entries, Entry, EntryAnswer, ImportLine, Written};
 pub use events::{
     BridgedOrigin, EVENT_KINDS, EntryEvent, Event, EventData, Gap, MessageEvent, PeerEvent,
     RefusedEvent, RootEvent,

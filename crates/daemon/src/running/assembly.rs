@@ -164,6 +164,7 @@ fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> no
         Some(_) | None => {}
     }
     engine.message_life_ms_max = home.network.message_life_ms_max;
+    engine.slots_max = home.network.slots_max;
     engine.checkpoints = home.network.checkpoints.clone().map(|(pace, committee)| {
         if let Some(seat) = &home.seat {
             let in_it = committee.number(&seat.key.public()).is_some();

@@ -342,3 +342,34 @@ async fn status_says_how_the_node_is_and_what_to_do() {
     assert_eq!(peers["peers"][0]["addresses"][0], "http://127.0.0.1:9");
     lab.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_appended_gets_a_name_and_is_read_and_removed_by_it() {
+    // STATE-7
+    let lab = Lab::start().await;
+    let path = "/v1/entries?collection=readings";
+    let (status, first) = lab.send(Method::POST, path, "{\"litres\": 5}").await;
+    assert_eq!(status, 200, "{first}");
+    assert_eq!(first["name"], "#0000000.000000");
+    assert_eq!((&first["expires"], first["entries"].as_u64()), (&Value::Null, Some(1)));
+    let (_, second) = lab.send(Method::POST, &format!("{path}&life_s=7200"), "6").await;
+    let name = second["name"].as_str().unwrap();
+    assert!(name.ends_with(".000000") && second["expires"].is_string(), "{second}");
+    let (_, list) = lab.get(path).await;
+    assert_eq!(list["entries"].as_array().unwrap().len(), 2);
+    let at = format!("/v1/entries/{}?collection=readings", name.replace('#', "%23"));
+    assert_eq!(lab.get(&at).await.1["value"], 6);
+    let (status, _) = lab.send(Method::DELETE, &at, "").await;
+    assert_eq!(status, 200);
+    assert_eq!(lab.get(&at).await.0, 404);
+    // A name of that kind is given, not chosen; a life has its bounds.
+    let chosen = "/v1/entries/%230000000.000007?collection=readings";
+    assert_eq!(lab.send(Method::PUT, chosen, "1").await.0, 400);
+    assert_eq!(lab.send(Method::PUT, "/v1/entries/%23mine", "1").await.0, 400);
+    for life_s in ["0", "99999999", "18446744073709551615"] {
+        assert_eq!(lab.send(Method::POST, &format!("{path}&life_s={life_s}"), "1").await.0, 400);
+    }
+    let (_, list) = lab.get(path).await;
+    assert_eq!(list["entries"].as_array().unwrap().len(), 1);
+    lab.stop().await;
+}

@@ -1,6 +1,9 @@
 //! What enters, and where it goes from there.
 
-use wire::{Carried, Class, Content, NodeId, Opened, Record, RecordId, Refusal, TreeId, limits};
+use bytes::Bytes;
+use wire::{
+    Carried, Class, Content, Entry, NodeId, Opened, Record, RecordId, Refusal, Slot, TreeId, limits,
+};
 
 use super::Engine;
 use crate::intake::{Arrival, Joined, Pending, Source};
@@ -32,6 +35,34 @@ impl Engine {
         self.outbox.batch().author = Some(self.author.clock());
         self.send_out(When::OnDisk, pushes, now);
         ids
+    }
+
+    /// Appends entries of ours to collections, behind those that are there; the newest stay as long as they
+    /// live (STATE-7). The caller has checked labels, sizes, and that they fit.
+    pub fn append(
+        &mut self,
+        values: Vec<(String, Bytes)>,
+        hour: u32,
+        now: Now,
+    ) -> Vec<(RecordId, Slot)> {
+        let mut written = Vec::with_capacity(values.len());
+        for (collection, value) in values {
+            let slot = self.sets.next_slot(&collection, &self.me, hour);
+            let entry = Entry { collection, name: slot.to_string(), value: Some(value) };
+            let ids = self.write(vec![(Content::Entry(entry), 0)], now);
+            written.extend(ids.into_iter().map(|id| (id, slot)));
+        }
+        written
+    }
+
+    /// Says whether an entry of ours stands where this one would.
+    pub fn holds(&self, entry: &Entry) -> bool {
+        self.sets.holds(&Place::of_entry(&self.me, entry))
+    }
+
+    /// Says whether so many entries of ours at new places would fit.
+    pub fn has_room(&self, entries: usize) -> bool {
+        self.sets.fits(entries)
     }
 
     /// Takes a copy of a record as far as it goes without a signature check. What is held, or is

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use merkle::{Leaf, Map, Prefix};
 use wire::{
-    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Content, Digest, Frame, Item, NodeId, Opened,
-    RecordId, Set, Signed, Summary, TreeId, limits,
+    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Digest, Frame, Item, NodeId, Opened, RecordId, Set,
+    Signed, Summary, TreeId, limits,
 };
 
 use super::Engine;
@@ -128,7 +128,7 @@ impl Engine {
             }
             ChunkStep::Records { records, items, last, from } => {
                 let Some(records) = opened(records) else {
-                    return self.fault(id, "sent a chunk with what is no entry", now);
+                    return self.fault(id, "sent a chunk with what is no part of the state", now);
                 };
                 let Some(newcomer) = &mut self.chunks.newcomer else { return };
                 newcomer.records((id, wish), Heard { records, items, last, from }, now)
@@ -302,12 +302,12 @@ impl Engine {
     }
 }
 
-/// Opens the records of a chunk, which are entries, and says where they stand.
+/// Opens the records of a chunk, which are part of the state, and says where they stand.
 fn opened(records: Vec<Signed>) -> Option<Vec<(Leaf, Opened)>> {
     let open = |signed: Signed| {
         let opened = signed.open().ok()?;
-        let Content::Entry(_) = opened.record.content else { return None };
-        let key = Place::of(&opened.id, &opened.signed.author, &opened.record)?.key;
+        let place = Place::of(&opened.id, &opened.signed.author, &opened.record);
+        let Place { key, .. } = place.filter(|place| place.set == Set::State)?;
         Some((Leaf { key, value: opened.id, stamp: opened.record.created.0 }, opened))
     };
     records.into_iter().map(open).collect()

@@ -38,7 +38,7 @@ numbers! {
     graft_ms_max far_ms trees_max landmarks warm_ms busy_ms recents_max door_fanout doors_max
     ttl heartbeat_ms probe_ms probe_every_ms probe_quiet_ms patience_min_ms patience_max_ms
     redial_ms redial_max_ms redial_alone_ms lost_ms settle_ms settle_max_ms compare_ms guard_ms
-    rotate_ms body_bytes_max message_life_ms_max messages_max entries_max pending_max
+    rotate_ms body_bytes_max message_life_ms_max messages_max entries_max slots_max pending_max
     bodies_max bodies_bytes_max bodies_per_link_max pieces_under_way_max
     alert_burst alert_every_ms alert_authors_max
 }

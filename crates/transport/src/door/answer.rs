@@ -239,6 +239,7 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::Future => Code::Future,
         Refusal::LivesTooLong => Code::LivesTooLong,
         Refusal::NoRoom => Code::NoRoom,
+        Refusal::OverQuota => Code::OverQuota,
         Refusal::TooLarge => Code::RecordTooLarge,
         Refusal::WrongNetwork => Code::WrongNetwork,
     };

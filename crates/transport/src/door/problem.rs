@@ -28,6 +28,7 @@ pub(crate) enum Code {
     MethodNotAllowed,
     NoRoom,
     NotFound,
+    OverQuota,
     RecordTooLarge,
     TooLarge,
     TooSlow,
@@ -84,7 +85,7 @@ impl Problem {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::BadField,
         Self::BadJson,
         Self::BadSignature,
@@ -95,6 +96,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::NoRoom,
         Self::NotFound,
+        Self::OverQuota,
         Self::RecordTooLarge,
         Self::TooLarge,
         Self::TooSlow,
@@ -116,6 +118,7 @@ impl Code {
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NoRoom => "no-room",
             Self::NotFound => "not-found",
+            Self::OverQuota => "over-quota",
             Self::RecordTooLarge => "record-too-large",
             Self::TooLarge => "too-large",
             Self::TooSlow => "too-slow",
@@ -134,6 +137,7 @@ impl Code {
             Self::Expired
             | Self::Future
             | Self::LivesTooLong
+            | Self::OverQuota
             | Self::RecordTooLarge
             | Self::WrongNetwork => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

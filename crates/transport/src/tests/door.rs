@@ -104,6 +104,7 @@ async fn every_verdict_has_its_status_and_code() {
         (GossipAnswer::Refused(Refusal::Future), 422, "future"),
         (GossipAnswer::Refused(Refusal::LivesTooLong), 422, "lives-too-long"),
         (GossipAnswer::Refused(Refusal::NoRoom), 503, "no-room"),
+        (GossipAnswer::Refused(Refusal::OverQuota), 422, "over-quota"),
         (GossipAnswer::Refused(Refusal::TooLarge), 422, "record-too-large"),
         (GossipAnswer::Refused(Refusal::WrongNetwork), 422, "wrong-network"),
         (GossipAnswer::Unsigned, 403, "unsigned-refused"),

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use node::Draft;
+use node::{Addition, Draft};
 use serde::Deserialize;
 use store::{Cursor, Found, Read, StoreError};
 use utoipa::IntoParams;
@@ -15,8 +15,9 @@ use wire::NodeId;
 
 use super::{COLLECTION, Shared, put, read as read_store};
 use crate::api::problem::{Code, Problem};
-use crate::api::types::{Entries, EntryAnswer, ProblemBody, Written};
+use crate::api::types::{Appended, Entries, EntryAnswer, ProblemBody, Written};
 use crate::api::{body, convert};
+use crate::clock::rfc3339;
 
 /// Query of `GET /v1/entries/{name}`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,6 +37,17 @@ pub(crate) struct ReadQuery {
 pub(crate) struct WriteQuery {
     /// Collection; `default` unless told.
     pub(super) collection: Option<String>,
+}
+
+/// Query of `POST /v1/entries`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppendQuery {
+    /// Collection; `default` unless told.
+    collection: Option<String>,
+    /// How long it is kept, seconds, at most what the network lets messages live; for ever unless told.
+    life_s: Option<u64>,
 }
 
 /// Query of `GET /v1/entries`.
@@ -141,6 +153,42 @@ pub(crate) async fn write(
     let value = Some(bytes.slice_ref(bytes.trim_ascii()));
     let draft = Draft { collection: collection(query.collection), name, value };
     put(&context, vec![draft]).await.map(Json)
+}
+
+/// Appends one entry of ours to a collection: it gets a name, and the newest stay.
+#[utoipa::path(post, path = "/v1/entries", tag = "entries", params(AppendQuery),
+    request_body = serde_json::Value,
+    responses((status = 200, body = Appended), (status = "4XX", body = ProblemBody),
+        (status = 507, body = ProblemBody)))]
+pub(crate) async fn append(
+    State(context): State<Shared>,
+    query: Result<Query<AppendQuery>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Appended>, Problem> {
+    let query = super::query(query)?;
+    let bytes = body::read(&headers, body, body::JSON_BYTES_MAX, &["application/json"]).await?;
+    let _checked: serde_json::Value = body::parse(&bytes)?;
+    let life_ms = match query.life_s {
+        None => 0,
+        Some(0) => return Err(Problem::new(Code::BadRequest, "life_s must be 1 or more")),
+        Some(life_s) => life_s.saturating_mul(1_000),
+    };
+    let value = bytes.slice_ref(bytes.trim_ascii());
+    let addition = Addition { collection: collection(query.collection), value };
+    let appended = context.commands.append(vec![addition], life_ms).await?;
+    let (id, slot) = appended.first().ok_or_else(|| {
+        Problem::new(Code::StateFull, "a newer entry of this node took the slot; try again")
+    })?;
+    let status = context.commands.status().await?;
+    Ok(Json(Appended {
+        schema: "trellis.appended/1".to_owned(),
+        id: id.to_string(),
+        name: slot.to_string(),
+        expires: Some(slot.expires_ms()).filter(|it| 0 < *it).map(rfc3339),
+        root: status.state.root.to_string(),
+        entries: status.state.count,
+    }))
 }
 
 /// Deletes one entry of ours.

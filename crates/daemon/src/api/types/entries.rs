@@ -19,6 +19,23 @@ pub struct Written {
     pub entries: u64,
 }
 
+/// `trellis.appended/1`: the entry is on disk.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Appended {
+    /// `trellis.appended/1`.
+    pub schema: String,
+    /// Record id.
+    pub id: String,
+    /// The name it was given.
+    pub name: String,
+    /// When it expires, RFC 3339: it is kept to the end of that hour; null for never.
+    pub expires: Option<String>,
+    /// Merkle root after the write.
+    pub root: String,
+    /// Entries after the write.
+    pub entries: u64,
+}
+
 /// `trellis.entry/1`: one entry.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct EntryAnswer {
