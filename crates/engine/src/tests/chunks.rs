@@ -6,11 +6,13 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use wire::{
-    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Content, Digest, Entry, Frame, Signed, limits,
+    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Content, Digest, Entry, Frame, Signed, Slot, limits,
 };
 
+use super::contradictions::{numbered, proof};
 use super::lab::*;
 use super::pair::Pair;
+use super::slots::appended;
 use crate::{Config, Effect, Engine};
 
 /// What a few hundred entries more than ours are is much.
@@ -60,6 +62,27 @@ fn a_newcomer_fetches_chunks_and_nothing_twice() {
     pair.pass(3_000);
     assert!(newcomer(&pair).status().joining.is_none());
     assert_eq!(newcomer(&pair).status().agreeing, 1);
+}
+
+#[test]
+fn chunks_carry_proofs_against_liars_and_what_expires_as_well() {
+    // SNAP-1, CONTRA-2, STATE-7
+    let mut full = apart(500);
+    full.connect();
+    full.until_equal();
+    let mut all: Vec<Signed> =
+        full.sides[1].index.values().map(|(_, id)| full.record(1, id)).collect();
+    let halves = ["one", "two"].map(|it| numbered(&puppet(7), 1, START_MS, it, it));
+    all.push(proof(&halves[0], &halves[1]));
+    all.extend(halves);
+    let hour = u32::try_from(START_MS / 3_600_000).unwrap() + 2;
+    all.extend((0..20).map(|number| appended(&puppet(8), START_MS, Slot { hour, number })));
+    let mut pair = Pair::waking(&small(), [Vec::new(), all]);
+    pair.connect();
+    pair.until_equal();
+    assert_eq!((pair.faults, newcomer(&pair).status().state.count), ([0, 0], 523));
+    assert_eq!(newcomer(&pair).status().contradictions, 1);
+    assert!(0 < newcomer(&pair).status().counters.chunks_fetched);
 }
 
 #[test]

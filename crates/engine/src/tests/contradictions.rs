@@ -12,7 +12,7 @@ use super::lab::*;
 use super::pair::Pair;
 use crate::{Config, Effect};
 
-fn numbered(author: &Identity, seq: u64, at_ms: u64, name: &str, value: &str) -> Signed {
+pub(super) fn numbered(author: &Identity, seq: u64, at_ms: u64, name: &str, value: &str) -> Signed {
     let value = Some(Bytes::copy_from_slice(value.as_bytes()));
     let entry = Entry { collection: "c".to_owned(), name: name.to_owned(), value };
     sign(author, seq, at_ms, 0, Content::Entry(entry))
@@ -23,7 +23,7 @@ fn told(author: &Identity, seq: u64, text: &str) -> Signed {
     sign(author, seq, START_MS, 3_600_000, content)
 }
 
-fn proof(one: &Signed, other: &Signed) -> Signed {
+pub(super) fn proof(one: &Signed, other: &Signed) -> Signed {
     let [one, other] = [one, other].map(|it| it.clone().open().unwrap());
     Contradiction::of(&one, &other).unwrap().seal().unwrap().signed
 }

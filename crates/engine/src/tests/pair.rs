@@ -7,6 +7,7 @@ use bytes::Bytes;
 use wire::{Content, Entry, Frame, Reason};
 
 use super::lab::*;
+use crate::sets::Place;
 use crate::{Config, Connected, Counters, Direction, Effect, Engine, Input, LinkId, Now};
 
 /// Two engines and the frames between them.
@@ -82,8 +83,8 @@ impl Pair {
             let mut items = BTreeMap::new();
             for signed in records {
                 let opened = signed.clone().open().unwrap();
-                let Content::Entry(entry) = &opened.record.content else { panic!("no entry") };
-                let key = crate::place_of_entry(&entry.collection, &signed.author, &entry.name);
+                let place = Place::of(&opened.id, &signed.author, &opened.record);
+                let key = place.expect("part of the state").key;
                 let (id, created) = (opened.id, opened.record.created);
                 let newer = side.index.get(&key).is_none_or(|it| *it < (created, id));
                 if newer {

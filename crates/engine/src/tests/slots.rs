@@ -12,7 +12,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// The hour in which everything begins.
 const FIRST: u32 = 500_000;
 
-fn appended(author: &Identity, at_ms: u64, slot: Slot) -> Signed {
+pub(super) fn appended(author: &Identity, at_ms: u64, slot: Slot) -> Signed {
     let value = Some(Bytes::from(at_ms.to_string()));
     let entry = Entry { collection: "c".to_owned(), name: slot.to_string(), value };
     let (created, expires_ms) = (Hlc::from_ms(at_ms), slot.expires_ms());
