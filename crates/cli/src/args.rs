@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    append, backup, checkpoint, completions, config, contradictions, demo, get, import, list,
-    peers, publish, put, rm, root, sim, status, up, verify, watch,
+    append, backup, checkpoint, completions, config, contradictions, demo, get, import, level,
+    list, peers, publish, put, rm, root, sim, status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -53,6 +53,8 @@ pub(crate) enum Verb {
     Root(root::Args),
     Verify(verify::Args),
     Import(import::Args),
+    #[command(subcommand)]
+    Level(level::Verb),
     Contradictions(contradictions::Args),
     #[command(subcommand)]
     Checkpoint(checkpoint::Verb),

@@ -9,6 +9,7 @@ pub(crate) mod contradictions;
 pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod import;
+pub(crate) mod level;
 pub(crate) mod list;
 pub(crate) mod peers;
 pub(crate) mod publish;
@@ -67,6 +68,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Demo(args) => demo::run(&args, global.dir.as_deref(), output).await,
         Verb::Get(args) => get::run(&args, &place()?).await,
         Verb::Import(args) => import::run(&args, &place()?).await,
+        Verb::Level(verb) => level::run(&verb, &place()?).await,
         Verb::List(args) => list::run(&args, &place()?).await,
         Verb::Peers(args) => peers::run(&args, &place()?).await,
         Verb::Publish(args) => publish::run(&args, &place()?).await,
@@ -103,6 +105,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Contradictions(_)
         | Verb::Get(_)
         | Verb::Import(_)
+        | Verb::Level(_)
         | Verb::List(_)
         | Verb::Peers(_)
         | Verb::Publish(_)

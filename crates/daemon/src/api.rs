@@ -79,6 +79,9 @@ pub(crate) fn router(context: Shared) -> Router {
             "/v1/entries/{name}",
             get(routes::entries::read).put(routes::entries::write).delete(routes::entries::remove),
         )
+        .route("/v1/levels", get(routes::levels::list))
+        .route("/v1/levels/own", get(routes::levels::own).post(routes::levels::set))
+        .route("/v1/levels/own/{kind}", axum::routing::delete(routes::levels::remove))
         .route("/v1/proofs/{name}", get(routes::proofs::read))
         .route("/v1/import", post(routes::import::import))
         .route("/v1/root", get(routes::status::root))

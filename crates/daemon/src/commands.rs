@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use node::levels::{OwnLevel, Reading};
 use node::{
     Addition, Answer, Command, CommandError, Draft, Minutes, PeerStatus, Place, Proven,
     Publication, Status,
@@ -150,6 +151,28 @@ impl Commands {
     pub async fn checkpoints(&self) -> Result<Option<Box<Minutes>>, Failure> {
         match self.ask(Command::Checkpoints).await? {
             Answer::Checkpoints(minutes) => Ok(minutes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Takes readings of levels, all or none; returns what is exact here and what others see.
+    pub async fn set_levels(&self, readings: Vec<Reading>) -> Result<Vec<OwnLevel>, Failure> {
+        self.levels_of(Command::SetLevels(readings)).await
+    }
+
+    /// Takes the level of a kind back; returns the others.
+    pub async fn remove_level(&self, kind: String) -> Result<Vec<OwnLevel>, Failure> {
+        self.levels_of(Command::RemoveLevel(kind)).await
+    }
+
+    /// Returns our levels: exact here, and what others see.
+    pub async fn levels(&self) -> Result<Vec<OwnLevel>, Failure> {
+        self.levels_of(Command::Levels).await
+    }
+
+    async fn levels_of(&self, command: Command) -> Result<Vec<OwnLevel>, Failure> {
+        match self.ask(command).await? {
+            Answer::Levels(levels) => Ok(levels),
             other => Err(unexpected(&other)),
         }
     }

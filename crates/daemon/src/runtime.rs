@@ -197,11 +197,10 @@ impl Runtime {
 
     fn request(&mut self, request: Request) {
         let Request { command, answer } = request;
-        if let (Command::Publish(_) | Command::Put(_), Some(failure)) =
-            (&command, &self.condition.borrow().failing)
-        {
+        let failing = self.condition.borrow().failing.clone();
+        if let Some(failure) = failing.filter(|_| command.writes()) {
             // Refused before the node sees it: while the disk fails, nothing changes.
-            let _hung_up = answer.send(Err(failure.clone()));
+            let _hung_up = answer.send(Err(failure));
             return;
         }
         let id = self.next_command();

@@ -9,6 +9,7 @@ mod doors;
 mod events;
 mod fuzz;
 mod lab;
+mod levels;
 mod life;
 mod receipts;
 mod settings;

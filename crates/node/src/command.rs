@@ -36,10 +36,33 @@ pub enum Command {
     Publish(Publication),
     /// Write entries of ours, all or none.
     Put(Vec<Draft>),
+    /// Take the level of a kind back: others see none any more.
+    RemoveLevel(String),
     /// So much there is, in the order given, all or none.
     SetLevels(Vec<Reading>),
     /// How are we?
     Status,
+}
+
+impl Command {
+    /// Says whether it changes what is on disk: while the disk fails, it is refused beforehand.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Append(..)
+            | Self::Publish(_)
+            | Self::Put(_)
+            | Self::RemoveLevel(_)
+            | Self::SetLevels(_) => true,
+            Self::AddPeer(_)
+            | Self::Checkpoints
+            | Self::Contradictions(..)
+            | Self::Leave
+            | Self::Levels
+            | Self::Peers
+            | Self::Prove(_)
+            | Self::Status => false,
+        }
+    }
 }
 
 /// Where an author's entry stands.

@@ -26,7 +26,7 @@ pub use draws::{
 };
 pub use laplace::{SCALE_MAX, below, discrete_laplace};
 pub use reading::{
-    KIND_BYTES_MAX, KINDS_MAX, LevelError, READINGS_MAX, Reading, UNIT_BYTES_MAX, is_unit,
+    KIND_BYTES_MAX, KINDS_MAX, LevelError, READINGS_MAX, Reading, UNIT_BYTES_MAX, is_kind, is_unit,
 };
 pub use stock::{LEVEL_AGE_MS_MAX, Statement, Stock, URGENT_PER_DAY_MAX};
 
@@ -62,6 +62,8 @@ pub struct Levels {
     unreadable: BTreeSet<String>,
     /// Kinds that differ from what is on disk.
     changed: BTreeSet<String>,
+    /// Kinds that others must be told are gone.
+    removed: BTreeSet<String>,
     random: ChaCha20Rng,
     /// Nodes speak at different minutes, each always at its own.
     phase_ms: u64,
@@ -90,8 +92,8 @@ impl Levels {
                 }
             }
         }
-        let (changed, wait_until) = (BTreeSet::new(), Time::default());
-        Self { stocks, unreadable, changed, random, phase_ms: phase, wait_until }
+        let (changed, removed, wait_until) = (BTreeSet::new(), BTreeSet::new(), Time::default());
+        Self { stocks, unreadable, changed, removed, random, phase_ms: phase, wait_until }
     }
 
     /// Takes readings in order, all or none (LEVEL-5).
@@ -115,6 +117,25 @@ impl Levels {
         self.stocks.append(&mut after);
         self.wait_until = now.time();
         Ok(())
+    }
+
+    /// Takes a kind back. Its noise stays, so that it cannot be drawn anew by setting it again
+    /// (LEVEL-8).
+    pub fn remove(&mut self, kind: &str) -> Result<(), LevelError> {
+        let stock = self.stocks.get_mut(kind).filter(|it| !it.is_withdrawn());
+        let Some(stock) = stock else {
+            return Err(LevelError::Unknown(kind.chars().take(40).collect()));
+        };
+        if stock.withdraw() {
+            self.removed.insert(kind.to_owned());
+        }
+        self.changed.insert(kind.to_owned());
+        Ok(())
+    }
+
+    /// Returns the deletions that others must be told of.
+    pub fn gone(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.removed).iter().map(|kind| entry(kind, None)).collect()
     }
 
     /// Returns the kinds of which something must be said now.
@@ -165,7 +186,7 @@ impl Levels {
             next_ms: self.next_ms(stock, now),
             budget: budget(&stock.draws, now),
         };
-        self.stocks.iter().map(own).collect()
+        self.stocks.iter().filter(|(_, stock)| !stock.is_withdrawn()).map(own).collect()
     }
 
     fn read(

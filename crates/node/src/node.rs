@@ -128,6 +128,9 @@ impl Node {
                 self.publish(publication, now).unwrap_or_else(Answer::Refused)
             }
             Command::Put(drafts) => self.put(drafts, now).unwrap_or_else(Answer::Refused),
+            Command::RemoveLevel(kind) => {
+                self.remove_level(&kind, now).unwrap_or_else(Answer::Refused)
+            }
             Command::SetLevels(readings) => {
                 self.set_levels(&readings, now).unwrap_or_else(Answer::Refused)
             }
@@ -234,9 +237,20 @@ impl Node {
         Ok(Answer::Levels(Vec::new()))
     }
 
+    fn remove_level(&mut self, kind: &str, now: Now) -> Result<Answer, CommandError> {
+        self.may_write(now)?;
+        self.levels.remove(kind)?;
+        Ok(Answer::Levels(Vec::new()))
+    }
+
     /// Says what is due of our levels. The noise and the entry it is in are one transaction, and what
     /// goes to others stands behind it (LEVEL-3).
     fn tell_levels(&mut self, effects: &mut Vec<engine::Effect>, now: Now) {
+        let gone = self.levels.gone();
+        if !gone.is_empty() {
+            let contents = gone.into_iter().map(|entry| (Content::Entry(entry), 0)).collect();
+            self.engine.write(contents, now);
+        }
         let due = self.levels.due(now);
         if !due.is_empty() {
             let places = due.iter().map(|kind| (Content::Entry(levels::entry(kind, None)), 0));

@@ -15,6 +15,8 @@ mod hostile;
 #[cfg(test)]
 mod lattice;
 #[cfg(test)]
+mod levels;
+#[cfg(test)]
 mod newcomer;
 #[cfg(test)]
 mod plain;

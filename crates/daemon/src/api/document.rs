@@ -4,7 +4,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::routes::{
-    checkpoints, contradictions, entries, events, import, messages, peers, probes, proofs, status,
+    checkpoints, contradictions, entries, events, import, levels, messages, peers, probes, proofs,
+    status,
 };
 use super::types::Gap;
 
@@ -21,7 +22,9 @@ use super::types::Gap;
         status::status, status::root, status::config, status::openapi,
         peers::list, peers::add, messages::publish, events::events,
         entries::list, entries::read, entries::write, entries::remove, import::import,
-        checkpoints::list, checkpoints::read, contradictions::list, proofs::read, probes::livez, probes::readyz, probes::metrics
+        checkpoints::list, checkpoints::read, contradictions::list,
+        levels::list, levels::own, levels::set, levels::remove, proofs::read,
+        probes::livez, probes::readyz, probes::metrics
     ),
     components(schemas(Gap)),
     security(("token" = [])),

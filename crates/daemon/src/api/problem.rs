@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use node::CommandError;
+use node::levels::LevelError;
 use wire::WireError;
 
 use super::types::ProblemBody;
@@ -125,6 +126,7 @@ impl From<Failure> for Problem {
             Failure::Busy | Failure::Late => Code::Busy,
             Failure::DiskFull(_) => Code::DiskFull,
             Failure::Refused(CommandError::Bad(WireError::TooLarge { .. })) => Code::TooLarge,
+            Failure::Refused(CommandError::Level(LevelError::Unknown(_))) => Code::NotFound,
             Failure::Refused(
                 CommandError::Bad(_)
                 | CommandError::Control

@@ -5,6 +5,7 @@ mod contradictions;
 mod entries;
 mod events;
 mod json;
+mod levels;
 mod messages;
 mod proofs;
 
@@ -22,6 +23,9 @@ pub use events::{
     RefusedEvent, RootEvent,
 };
 pub use json::Json;
+pub use levels::{
+    LevelBudget, LevelLine, LevelNeed, LevelRow, LevelSeen, Levels, OwnLevelRow, OwnLevels,
+};
 pub use messages::{MessageClass, MessageKind, NewMessage, Published};
 pub use proofs::EntryProof;
 

@@ -30,20 +30,21 @@ async fn every_documented_path_is_served() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
             let method: reqwest::Method = method.to_uppercase().parse().unwrap();
-            let url = lab.url(&path.replace("{name}", "walk"));
+            let words = path.split('/').map(|it| if it.starts_with('{') { "walk" } else { it });
+            let url = lab.url(&words.collect::<Vec<_>>().join("/"));
             let request = lab.client.request(method.clone(), url).bearer_auth(lab.node.token());
             let response = request.send().await.unwrap();
             let status = response.status().as_u16();
             assert_ne!(status, 405, "{method} {path}");
-            // The stream does not end; what else is not found must be the entry, not the path.
+            // The stream does not end; what is not found must be the thing, not the path.
             if status == 404 {
                 let problem: Value = response.json().await.unwrap();
-                assert!(problem["detail"].as_str().unwrap().starts_with("no entry"), "{problem}");
+                assert!(!problem["detail"].as_str().unwrap().starts_with("no path"), "{problem}");
             }
             count += 1;
         }
     }
-    assert_eq!(count, 20);
+    assert!(24 <= count, "{count}");
     lab.stop().await;
 }
 

@@ -51,6 +51,9 @@ pub enum LevelError {
     /// A unit that is none.
     #[error("{0:?} is no unit: use 1 to {UNIT_BYTES_MAX} letters, digits and any of % / . ^ - _")]
     Unit(String),
+    /// There is no level of this kind.
+    #[error("{0}: this node has no level of that kind: see `trellis level list --mine`")]
+    Unknown(String),
     /// What was kept of this kind cannot be read, so nobody knows what noise was shown before.
     #[error(
         "{0}: what this node kept of it cannot be read; showing it again would spend noise twice"
@@ -61,9 +64,7 @@ pub enum LevelError {
 impl Reading {
     /// Checks all that does not depend on what is known already.
     pub fn check(&self) -> Result<(), LevelError> {
-        let is_kind = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-        let length = self.kind.len();
-        if length == 0 || KIND_BYTES_MAX < length || !self.kind.bytes().all(is_kind) {
+        if !is_kind(&self.kind) {
             return Err(LevelError::Kind(self.kind.chars().take(40).collect()));
         }
         match &self.unit {
@@ -71,6 +72,12 @@ impl Reading {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Says whether a text is the name of a kind.
+pub fn is_kind(text: &str) -> bool {
+    let is_letter = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+    (1..=KIND_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_letter)
 }
 
 /// Says whether a text is a unit: nothing in it needs an escape in JSON or in a row on disk.

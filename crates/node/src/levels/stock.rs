@@ -16,7 +16,7 @@ pub struct Stock {
     pub unit: String,
     /// Below this it is critical; 0 for never.
     pub critical: Amount,
-    /// When the level was said, unix milliseconds.
+    /// When the level was said, unix milliseconds; 0 where it was taken back.
     pub set_ms: u64,
     /// The noise, and what was spent of the budget.
     pub draws: Draws,
@@ -38,6 +38,17 @@ pub struct Statement {
 }
 
 impl Stock {
+    /// Says whether it was taken back.
+    pub fn is_withdrawn(&self) -> bool {
+        self.set_ms == 0
+    }
+
+    /// Takes it back, and says whether others had been told of it.
+    pub fn withdraw(&mut self) -> bool {
+        self.set_ms = 0;
+        self.said.take().is_some()
+    }
+
     /// Says whether it is so low that others are told at once.
     pub fn is_critical(&self) -> bool {
         self.level < self.critical

@@ -53,7 +53,8 @@ impl Lab {
         for keep in &batch.keep {
             let opened = keep.signed.clone().open().unwrap();
             if let Content::Entry(entry) = opened.record.content {
-                let value = String::from_utf8(entry.value.unwrap().to_vec()).unwrap();
+                let value = entry.value.map_or_else(|| "gone".into(), |it| it.to_vec());
+                let value = String::from_utf8(value).unwrap();
                 // LEVEL-3: what it was made of is in the same transaction.
                 let row = format!("levels/{}", entry.name);
                 assert!(batch.own.iter().any(|(name, value)| *name == row && value.is_some()));
@@ -121,7 +122,7 @@ fn critical(level: u64) -> Reading {
 }
 
 fn bands(lab: &Lab) -> BTreeSet<&str> {
-    let band = |it: &str| it.find("\"need\"").unwrap();
+    let band = |it: &str| it.find("\"need\"").unwrap_or(it.len());
     lab.said.iter().map(|(_, value)| &value[..band(value)]).collect()
 }
 
@@ -239,6 +240,40 @@ fn what_cannot_be_read_is_not_drawn_again() {
     lab.wait(SLOT_MS);
     assert_eq!(lab.said.len(), 1);
     assert!(matches!(lab.refused(vec![reading("water", 1)]), LevelError::Unreadable(_)));
+}
+
+#[test]
+fn what_was_taken_back_is_gone_for_all_and_set_again_shows_the_same() {
+    // LEVEL-8
+    let mut lab = Lab::new();
+    lab.set(vec![reading("water", 1_200)]);
+    let drawn = own(&mut lab)[0].stock.draws.clone();
+    let removed = lab.input(Input::Command(CommandId(1), remove("water"))).unwrap();
+    assert_eq!(removed, Answer::Levels(Vec::new()));
+    assert_eq!(lab.said.last().unwrap().1, "gone");
+    lab.restart();
+    lab.wait(3 * SLOT_MS);
+    assert_eq!((lab.said.len(), own(&mut lab)), (2, Vec::new()), "it is not said again");
+    for kind in ["water", "food"] {
+        let again = lab.input(Input::Command(CommandId(1), remove(kind))).unwrap();
+        let unknown = LevelError::Unknown(kind.to_owned());
+        assert_eq!(again, Answer::Refused(CommandError::Level(unknown)));
+    }
+    lab.set(vec![reading("water", 1_200)]);
+    assert_eq!(own(&mut lab)[0].stock.draws, drawn, "nothing is drawn anew");
+    assert_eq!(lab.said.len(), 3);
+    assert_eq!(bands(&lab).len(), 2, "the band and the deletion");
+}
+
+fn own(lab: &mut Lab) -> Vec<OwnLevel> {
+    match lab.input(Input::Command(CommandId(1), Command::Levels)).unwrap() {
+        Answer::Levels(own) => own,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn remove(kind: &str) -> Command {
+    Command::RemoveLevel(kind.to_owned())
 }
 
 #[test]
