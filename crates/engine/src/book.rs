@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wire::{Address, Content, Hlc, NodeId, Opened, Profile, Signed};
+use wire::{Address, Content, Hlc, Medium, NodeId, Opened, Profile, Signed};
 
 use crate::membership::Near;
 use crate::reach::reach;
@@ -168,11 +168,17 @@ impl Known {
     }
 
     /// Returns the address to try: where we last reached it, then all in turn. What a profile says
-    /// of private networks is tried only by those who live there.
-    pub(crate) fn address(&self, near: Near) -> Option<Address> {
+    /// of private networks is tried only by those who live there, what we do not dial by nobody
+    /// (MEMBER-15).
+    pub(crate) fn address(&self, near: Near, dials: &[Medium]) -> Option<Address> {
         let told = self.read().map(|(_, profile)| profile.addresses).unwrap_or_default();
-        let told = told.into_iter().filter(|address| near.may_dial(reach(address)));
-        let mut all: Vec<Address> = self.reached().cloned().into_iter().chain(told).collect();
+        let rank = |address: &Address| dials.iter().position(|it| *it == address.medium());
+        let dialled = |address: &Address| rank(address).is_some();
+        let told = told.into_iter().filter(|it| near.may_dial(reach(it)) && dialled(it));
+        let mut told: Vec<Address> = told.collect();
+        told.sort_by_key(rank);
+        let reached = self.reached().filter(|it| dialled(it)).cloned();
+        let mut all: Vec<Address> = reached.into_iter().chain(told).collect();
         let turn = usize::try_from(self.failures()).unwrap_or(usize::MAX);
         let at = turn.checked_rem(all.len())?;
         Some(all.swap_remove(at))

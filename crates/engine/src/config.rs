@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use checkpoint::{Committee, Pace, Seat};
-use wire::{Address, NetworkId};
+use wire::{Address, Medium, NetworkId};
 
 /// How one node behaves. Public fields; start from a profile.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,12 @@ pub struct Config {
     /// Port of our door if it listens on every interface: with the local end of a link it makes
     /// an address for peers nearby. `None` where the door has one fixed address or is closed.
     pub door_port: Option<u16>,
+    /// The same for a QUIC listener.
+    pub quic_port: Option<u16>,
+    /// The same for a libp2p listener on TCP.
+    pub tcp_port: Option<u16>,
+    /// Which addresses of others are dialled, the best first (default QUIC, TCP, HTTP).
+    pub dials: Vec<Medium>,
     /// Links we try to have (default 12): half of our own choice, the rest chosen by others. Of our
     /// own, half are the nearest and half random: near ones make it fast (p99 a quarter less than
     /// with random ones), random ones keep it whole. In a network of fewer nodes all are linked.
@@ -197,6 +203,9 @@ impl Config {
             bootstrap: Vec::new(),
             public: Vec::new(),
             door_port: None,
+            quic_port: None,
+            tcp_port: None,
+            dials: vec![Medium::Quic, Medium::Tcp, Medium::Http],
             links_target: 12,
             candidates: 24,
             links_max: 50,

@@ -6,12 +6,12 @@
 //! nodes), `tick` (what is due), `view` (what the operator sees).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use wire::{
-    Address, Content, Digest, Fetch, Frame, Identity, NodeId, Opened, Profile, Reason, Set,
-    ShortId, Signed, TreeId,
+    Address, Content, Digest, Fetch, Frame, Identity, Multiaddr, NodeId, Opened, Profile, Reason,
+    Set, ShortId, Signed, TreeId,
 };
 
 use crate::alerts::Alerts;
@@ -433,14 +433,14 @@ fn own_profile(
 /// What we say of ourselves: the operator's addresses, or those that links have shown.
 fn profile_of(config: &Config, local_ips: &BTreeSet<IpAddr>) -> Content {
     let mut addresses = config.public.clone();
-    if let Some(port) = config.door_port {
-        let mut ips: Vec<&IpAddr> = local_ips.iter().collect();
-        ips.sort_by_key(|ip| ip.is_loopback());
-        let urls = ips.iter().map(|ip| match ip {
-            IpAddr::V4(ip) => format!("http://{ip}:{port}"),
-            IpAddr::V6(ip) => format!("http://[{ip}]:{port}"),
-        });
-        addresses.extend(urls.filter_map(|url| url.parse().ok()));
+    let mut ips: Vec<&IpAddr> = local_ips.iter().collect();
+    ips.sort_by_key(|ip| ip.is_loopback());
+    for ip in ips {
+        let quic = config.quic_port.map(|port| Multiaddr::quic(*ip, port));
+        let tcp = config.tcp_port.map(|port| Multiaddr::tcp(*ip, port));
+        let libp2p = quic.into_iter().chain(tcp).map(|it| Address::Libp2p(Box::new(it)));
+        let door = config.door_port.map(|port| format!("http://{}", SocketAddr::new(*ip, port)));
+        addresses.extend(libp2p.chain(door.and_then(|url| url.parse().ok())));
     }
     addresses.truncate(wire::limits::ADDRESSES_MAX);
     Content::Profile(Profile {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::{Address, NodeId, Opened, Signed};
+use wire::{Address, Medium, NodeId, Opened, Signed};
 
 use crate::book::{Book, Known, NEVER, Past, Retry};
 use crate::declined::Declined;
@@ -25,6 +25,8 @@ pub(crate) struct Membership {
     declined: Declined,
     /// Which addresses that are not of the internet we may dial because we live there too.
     near: Near,
+    /// What we dial, the best first.
+    media: Vec<Medium>,
     /// Dials under way.
     dials: BTreeMap<Address, Dial>,
     redial_ms: u64,
@@ -77,6 +79,7 @@ impl Membership {
             linked: BTreeSet::new(),
             declined: Declined::default(),
             near: Near { machine: true, site: true },
+            media: config.dials.clone(),
             dials: BTreeMap::new(),
             redial_ms: config.redial_ms,
             redial_max_ms: config.redial_max_ms,
@@ -109,8 +112,9 @@ impl Membership {
         }
     }
 
-    pub(crate) fn near(&self) -> Near {
-        self.near
+    /// Returns where a node is dialled next.
+    pub(crate) fn address(&self, known: &Known) -> Option<Address> {
+        known.address(self.near, &self.media)
     }
 
     pub(crate) fn bootstrap(&self) -> &BTreeMap<Address, Bootstrap> {
@@ -432,7 +436,7 @@ impl Membership {
 
     /// Finds an address of a node that nobody dials yet.
     fn reserve(&self, node: &NodeId) -> Option<(NodeId, Address)> {
-        let address = self.book.get(node)?.address(self.near)?;
+        let address = self.address(self.book.get(node)?)?;
         (!self.dials.contains_key(&address)).then_some((*node, address))
     }
 
@@ -441,10 +445,10 @@ impl Membership {
             self.dialled(&address, Target::Node(node), now);
             return Some((node, address));
         }
-        let (near, redial_ms) = (self.near, self.redial_ms);
-        let known = self.book.get_mut(node)?;
+        let redial_ms = self.redial_ms;
         // Without an address it has to come to us; or a dial of another node there is under way.
-        let at = known.address(near).map_or(NEVER, |_| now.after(redial_ms));
+        let at = self.address(self.book.get(node)?).map_or(NEVER, |_| now.after(redial_ms));
+        let known = self.book.get_mut(node)?;
         known.past_mut().retry.at = at;
         None
     }

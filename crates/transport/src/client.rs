@@ -49,9 +49,8 @@ impl Call<'_> {
     }
 
     fn request(&self, agent: &str) -> Result<Request<Full<Bytes>>, String> {
-        let uri: Uri = self
-            .address
-            .join(self.path)
+        let url = self.address.url().ok_or("only an http:// address can be asked")?;
+        let uri: Uri = format!("{url}{}", self.path)
             .parse()
             .map_err(|error| format!("not an address HTTP can carry: {error}"))?;
         let host = uri.authority().map(|it| it.as_str()).unwrap_or_default();

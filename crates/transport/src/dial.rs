@@ -58,8 +58,8 @@ async fn find(shared: &Shared, address: &Address) -> Result<Found, String> {
     };
     let limit_ms = shared.limits.handshake_ms;
     let deadline = Instant::now() + Duration::from_millis(limit_ms);
-    let stream = connect(shared, address, Kind::link()).await?;
     let request = request(shared, address)?;
+    let stream = connect(shared, address, Kind::link()).await?;
     let upgrade = client_async_with_config(request, stream, Some(socket_config()));
     match timeout_at(deadline, upgrade).await {
         Ok(Ok((socket, _))) => {
@@ -132,9 +132,9 @@ async fn probe(shared: &Shared, address: &Address, status: u16) -> Result<Found,
 }
 
 fn request(shared: &Shared, address: &Address) -> Result<hyper::Request<()>, String> {
-    let url = address.join("/link");
-    let url = url.strip_prefix("http").map_or_else(|| url.clone(), |rest| format!("ws{rest}"));
-    let mut request = url
+    let rest = address.url().and_then(|url| url.strip_prefix("http"));
+    let rest = rest.ok_or("only an http:// address has a /link")?;
+    let mut request = format!("ws{rest}/link")
         .into_client_request()
         .map_err(|error| format!("not an address HTTP can carry: {error}"))?;
     if let Ok(agent) = HeaderValue::from_str(&shared.agent) {

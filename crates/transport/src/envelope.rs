@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wire::lattice::{Envelope, Meaning};
-use wire::{Signed, limits};
+use wire::{Address, Signed, limits};
 
 use crate::door::problem::{Code, Problem};
 
@@ -171,8 +171,11 @@ fn meaning(message_type: &str, payload: &RawValue) -> Result<Meaning, Problem> {
             if announce.node_id.is_empty() || !is_short(&announce.node_id) {
                 return Err(refuse("has a node_id that is not 1 to 128 printable bytes"));
             }
-            let address = announce.url.parse();
+            let address = announce.url.parse::<Address>();
             let address = address.map_err(|error| refuse(&format!("has a url that is {error}")))?;
+            if address.url().is_none() {
+                return Err(refuse("has a url that is no http:// address"));
+            }
             Ok(Meaning::Announce { node_id: announce.node_id, address })
         }
         "state_update" => {

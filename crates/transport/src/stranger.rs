@@ -37,6 +37,7 @@ pub(crate) fn peers(body: &[u8]) -> Vec<Address> {
     let Ok(Value::Array(rows)) = serde_json::from_slice(body) else { return Vec::new() };
     let urls = rows.iter().filter_map(|row| row.get("url")?.as_str());
     let mut seen = BTreeSet::new();
-    let addresses = urls.filter_map(|url| url.parse().ok());
-    addresses.filter(|it: &Address| seen.insert(it.clone())).take(limits::PEERS_MAX).collect()
+    let addresses =
+        urls.filter_map(|url| url.parse().ok()).filter(|it: &Address| it.url().is_some());
+    addresses.filter(|it| seen.insert(it.clone())).take(limits::PEERS_MAX).collect()
 }

@@ -1,9 +1,13 @@
 //! Where a peer is.
 
+mod multiaddr;
+
 use std::fmt;
 use std::str::FromStr;
 
 use url::Url;
+
+pub use multiaddr::{Family, Host, Multiaddr};
 
 use crate::{WireError, limits};
 
@@ -12,28 +16,71 @@ use crate::{WireError, limits};
 pub enum Address {
     /// A plain HTTP door, `http://host[:port][/path]`, without trailing slash.
     Http(String),
+    /// A libp2p listener, `/ip4/HOST/udp/PORT/quic-v1` or `/ip4/HOST/tcp/PORT`.
+    Libp2p(Box<Multiaddr>),
+}
+
+/// What carries a link.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Medium {
+    /// A WebSocket over plain HTTP.
+    Http,
+    /// QUIC, over UDP.
+    Quic,
+    /// TCP, with Noise or TLS and Yamux.
+    Tcp,
 }
 
 impl Address {
-    /// Returns the URL of `path` (which begins with a slash) behind this door.
-    pub fn join(&self, path: &str) -> String {
-        let Self::Http(url) = self;
-        format!("{url}{path}")
+    /// Returns the URL of a plain HTTP door.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Http(url) => Some(url),
+            Self::Libp2p(_) => None,
+        }
     }
 
-    /// Returns host and port.
+    /// Returns what carries a link to this place.
+    pub fn medium(&self) -> Medium {
+        match self {
+            Self::Http(_) => Medium::Http,
+            Self::Libp2p(address) => address.medium(),
+        }
+    }
+
+    /// Returns host and port; an IPv6 address stands in brackets.
     pub fn host_port(&self) -> (String, u16) {
-        let Self::Http(url) = self;
-        let url = Url::parse(url).expect("checked when it was made");
-        let host = url.host_str().unwrap_or_default().to_owned();
-        (host, url.port_or_known_default().unwrap_or(80))
+        match self {
+            Self::Http(url) => {
+                let url = Url::parse(url).expect("checked when it was made");
+                let host = url.host_str().unwrap_or_default().to_owned();
+                (host, url.port_or_known_default().unwrap_or(80))
+            }
+            Self::Libp2p(address) => (address.host.to_string(), address.port),
+        }
+    }
+}
+
+impl Medium {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Http, Self::Quic, Self::Tcp];
+
+    /// Returns its name, as settings and the API say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Quic => "quic",
+            Self::Tcp => "tcp",
+        }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Http(url) = self;
-        f.write_str(url)
+        match self {
+            Self::Http(url) => f.write_str(url),
+            Self::Libp2p(address) => address.fmt(f),
+        }
     }
 }
 
@@ -41,36 +88,46 @@ impl FromStr for Address {
     type Err = WireError;
 
     fn from_str(text: &str) -> Result<Self, WireError> {
-        let refuse = |why: &str| Err(WireError::Address(format!("{why}: {}", shorten(text))));
         if text.len() > limits::ADDRESS_BYTES_MAX {
-            return refuse("too long");
+            return Err(refuse(text, "too long"));
         }
-        let Ok(url) = Url::parse(text) else {
-            return refuse("use http://HOST:PORT");
-        };
-        match url.scheme() {
-            "http" => {}
-            "https" => return refuse("https is not supported yet, use http://HOST:PORT"),
-            _ => return refuse("use http://HOST:PORT"),
+        if text.starts_with('/') {
+            return Ok(Self::Libp2p(Box::new(text.parse()?)));
         }
-        if url.host_str().is_none_or(str::is_empty) {
-            return refuse("no host");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return refuse("no user or password belongs here");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return refuse("no query or fragment belongs here");
-        }
-        let url = url.as_str().trim_end_matches('/');
-        // Escapes made it longer, and peers read what we print.
-        if url.len() > limits::ADDRESS_BYTES_MAX {
-            return refuse("too long");
-        }
-        Ok(Self::Http(url.to_owned()))
+        http(text).map(Self::Http).map_err(|why| refuse(text, why))
     }
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().take(80).collect::<String>().escape_default().to_string()
+fn http(text: &str) -> Result<String, &'static str> {
+    let Ok(url) = Url::parse(text) else {
+        return Err(FORMS);
+    };
+    match url.scheme() {
+        "http" => {}
+        "https" => return Err("https is not supported yet, use http://HOST:PORT"),
+        _ => return Err(FORMS),
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("no host");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("no user or password belongs here");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("no query or fragment belongs here");
+    }
+    let url = url.as_str().trim_end_matches('/');
+    // Escapes made it longer, and peers read what we print.
+    if url.len() > limits::ADDRESS_BYTES_MAX {
+        return Err("too long");
+    }
+    Ok(url.to_owned())
 }
+
+fn refuse(text: &str, why: &str) -> WireError {
+    let shown: String = text.chars().take(80).collect();
+    WireError::Address(format!("{why}: {}", shown.escape_default()))
+}
+
+const FORMS: &str =
+    "use http://HOST:PORT, /ip4/IP/udp/PORT/quic-v1, /ip4/IP/tcp/PORT, or the same with ip6 or dns";

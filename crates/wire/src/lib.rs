@@ -23,7 +23,7 @@ mod signed;
 mod slot;
 mod time;
 
-pub use address::Address;
+pub use address::{Address, Family, Host, Medium, Multiaddr};
 pub use class::Class;
 pub use contradiction::{Contradiction, Half, WITNESS, witness};
 pub use error::{Refusal, WireError};

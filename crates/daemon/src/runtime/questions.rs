@@ -138,7 +138,7 @@ fn door(peer: &PeerStatus) -> Option<DoorPeer> {
     };
     Some(DoorPeer {
         peer_id: id,
-        url: peer.addresses.first()?.to_string(),
+        url: peer.addresses.iter().find_map(|it| it.url())?.to_owned(),
         last_seen_s: seconds(peer.heard_ms),
         merkle_root: peer.state_root.map(|root| root.to_string()).unwrap_or_default(),
         is_healthy,

@@ -11,7 +11,7 @@ use crate::links::Greeting;
 use crate::membership::Near;
 use crate::outbox::When;
 use crate::reach::{Reach, reach, reach_of};
-use crate::{BookRow, Connected, Direction, Effect, Event, LinkId, Now};
+use crate::{BookRow, Config, Connected, Direction, Effect, Event, LinkId, Now};
 
 impl Engine {
     pub(super) fn connected(&mut self, connected: &Connected, now: Now) {
@@ -257,7 +257,8 @@ impl Engine {
             return;
         }
         self.look_around();
-        if self.config.door_port.is_none() {
+        let Config { door_port, quic_port, tcp_port, .. } = self.config;
+        if [door_port, quic_port, tcp_port].iter().all(Option::is_none) {
             return;
         }
         self.profile = self.author.seal(profile_of(&self.config, &self.local_ips), 0, now);

@@ -157,7 +157,8 @@ impl Engine {
 
     /// Tells design-A nodes where we are.
     pub(super) fn announce_to(&mut self, doors: Vec<Address>, now: Now) {
-        let Some(url) = self.own_addresses().first().map(ToString::to_string) else { return };
+        let own = self.own_addresses();
+        let Some(url) = own.iter().find_map(|it| it.url()).map(str::to_owned) else { return };
         let (me, root) = (self.me, self.sets.summary().state.root);
         let timestamp = now.unix_ms as f64 / 1_000.0;
         let payload = format!(

@@ -133,7 +133,7 @@ impl Engine {
     }
 
     fn node_status(&self, known: &Known, now: Now) -> PeerStatus {
-        let address = known.address(self.membership.near());
+        let address = self.membership.address(known);
         let dialling = address.as_ref().is_some_and(|it| self.membership.is_dialling(it));
         let profile = known.read().map(|(_, profile)| profile);
         let (addresses, agent) = profile.map(|it| (it.addresses, it.agent)).unwrap_or_default();

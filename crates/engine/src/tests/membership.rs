@@ -1,6 +1,6 @@
 //! Nobody is forgotten, nobody crowds the others out.
 
-use wire::{Address, Frame, PeersWanted};
+use wire::{Address, Frame, Medium, PeersWanted};
 
 use super::lab::*;
 use crate::{BookRow, Config, Connected, Direction, Effect, Input, LinkId, Snapshot};
@@ -136,6 +136,50 @@ fn where_a_link_reached_us_is_where_we_say_we_are() {
     lab.link(&puppet(1));
     let addresses = lab.engine.status().addresses;
     assert_eq!(addresses, vec!["http://77.0.0.1:8880".parse().unwrap()]);
+}
+
+#[test]
+fn every_listener_is_told_the_best_first() {
+    // MEMBER-7
+    let ports = Config { door_port: Some(8880), quic_port: Some(7), ..config() };
+    let mut lab = Lab::with(Config { tcp_port: Some(8), ..ports });
+    lab.link(&puppet(1));
+    let told: Vec<String> = lab.engine.status().addresses.iter().map(Address::to_string).collect();
+    assert_eq!(
+        told,
+        ["/ip4/77.0.0.1/udp/7/quic-v1", "/ip4/77.0.0.1/tcp/8", "http://77.0.0.1:8880"]
+    );
+}
+
+#[test]
+fn of_several_addresses_the_best_is_dialled_first_and_the_others_in_turn() {
+    // MEMBER-15
+    let (quic, tcp) = ("/ip4/64.0.0.9/udp/8888/quic-v1", "/ip4/64.0.0.9/tcp/8888");
+    let http = "http://64.0.0.9:8880";
+    let (all, few) =
+        (vec![Medium::Quic, Medium::Tcp, Medium::Http], vec![Medium::Http, Medium::Quic]);
+    for (media, order) in
+        [(all, vec![quic, tcp, http, quic]), (few, vec![http, quic, http, quic]), (vec![], vec![])]
+    {
+        let rows = vec![BookRow {
+            node: puppet(9).id(),
+            profile: profile(&puppet(9), START_MS, &[http, tcp, quic]).into(),
+            reached: None,
+            heard_ms: 1,
+        }];
+        let kept = Snapshot { book: rows, ..Snapshot::default() };
+        let mut lab = Lab::waking(Config { dials: media, ..config() }, kept);
+        let mut dialled = Vec::new();
+        for _ in 0..300 {
+            for at in dials(&lab.pass(100)) {
+                lab.input(Input::DialFailed(at.parse().unwrap(), "nobody".to_owned()));
+                dialled.push(at);
+            }
+        }
+        assert!(order.len() <= dialled.len(), "{dialled:?}");
+        assert_eq!(dialled.is_empty(), order.is_empty());
+        assert_eq!(dialled[..order.len()], order);
+    }
 }
 
 #[test]

@@ -18,9 +18,8 @@ pub fn ip_of(host: usize) -> IpAddr {
 
 /// Returns which machine is at an address, if one can be.
 pub fn host_at(address: &Address) -> Option<usize> {
-    let Address::Http(url) = address;
     // Every node asks for every address it dials: reading the usual form by hand saves a parser.
-    let host = url.strip_prefix("http://")?.split([':', '/']).next()?;
+    let host = address.url()?.strip_prefix("http://")?.split([':', '/']).next()?;
     let spread = host.parse::<Ipv4Addr>().ok()?.to_bits().checked_sub(FIRST)?;
     let host = spread.wrapping_mul(inverse(SPREAD)) & MASK;
     (spread <= MASK).then_some(host as usize)

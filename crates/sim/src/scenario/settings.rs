@@ -75,7 +75,16 @@ fn known() -> impl Iterator<Item = &'static str> {
 }
 
 /// Who and where a node is follows from the world.
-const THE_WORLDS: &[&str] = &["network", "bootstrap", "public", "door_port", "checkpoints"];
+const THE_WORLDS: &[&str] = &[
+    "network",
+    "bootstrap",
+    "public",
+    "door_port",
+    "quic_port",
+    "tcp_port",
+    "dials",
+    "checkpoints",
+];
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::{
-    Address, Content, Digest, Entry, Hlc, Identity, NodeId, Proof, Record, Signed, WireError,
+    Address, Content, Digest, Entry, Family, Hlc, Host, Identity, Medium, Multiaddr, NodeId, Proof,
+    Record, Signed, WireError,
 };
 
 fn seed() -> [u8; 32] {
@@ -155,14 +156,45 @@ fn addresses_have_one_form() {
         ("HTTP://H:80/", "http://h"),
         ("http://[::1]:7/a/", "http://[::1]:7/a"),
         ("http://127.1:7", "http://127.0.0.1:7"),
+        // LIBP2P-1
+        ("/ip4/192.0.2.7/udp/8888/quic-v1", "/ip4/192.0.2.7/udp/8888/quic-v1"),
+        ("/ip6/2001:DB8:0::7/tcp/8888", "/ip6/2001:db8::7/tcp/8888"),
+        ("/dns/Node.Example/tcp/0", "/dns/node.example/tcp/0"),
+        ("/dns4/a_b-c.example./udp/1/quic-v1", "/dns4/a_b-c.example./udp/1/quic-v1"),
+        (PINNED, PINNED),
     ] {
         assert_eq!(print(text).as_deref(), Ok(printed), "{text}");
         assert_eq!(print(printed).as_deref(), Ok(printed), "{text}");
     }
     let address: Address = "http://[::1]:7/a/".parse().unwrap();
-    assert_eq!(address.join("/gossip"), "http://[::1]:7/a/gossip");
+    assert_eq!(address.url(), Some("http://[::1]:7/a"));
     assert_eq!(address.host_port(), ("[::1]".to_owned(), 7));
     assert_eq!("http://h".parse::<Address>().unwrap().host_port(), ("h".to_owned(), 80));
+}
+
+#[test]
+fn a_multiaddr_says_what_it_is_made_of() {
+    let read = |text: &str| match text.parse().unwrap() {
+        Address::Libp2p(address) => *address,
+        Address::Http(url) => panic!("{url}"),
+    };
+    let (pinned, plain) = (read(PINNED), read("/ip6/::1/udp/7/quic-v1"));
+    assert_eq!((pinned.medium(), plain.medium()), (Medium::Tcp, Medium::Quic));
+    assert_eq!(pinned.node, Some(Identity::from_seed([7; 32]).id()));
+    assert_eq!((pinned.host.clone(), pinned.ip()), (Host::Dns(Family::V6, "h".to_owned()), None));
+    let (ip, other) = ("::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
+    assert_eq!((plain.ip(), plain.node), (Some(ip), None));
+    assert_eq!(plain, Multiaddr::quic(ip, 7));
+    assert_eq!(pinned.at(other, 9), Multiaddr::tcp(other, 9));
+    let address = Address::Libp2p(Box::new(plain));
+    assert_eq!(address.host_port(), ("[::1]".to_owned(), 7));
+    assert_eq!((address.url(), address.medium()), (None, Medium::Quic));
+    let named = Medium::ALL.map(Medium::name);
+    assert_eq!(named, ["http", "quic", "tcp"]);
+    let counts = |family: Family| (family.has(ip), family.has(other));
+    assert_eq!(counts(Family::Any), (true, true));
+    assert_eq!(counts(Family::V4), (false, true));
+    assert_eq!(counts(Family::V6), (true, false));
 }
 
 #[test]
@@ -180,6 +212,30 @@ fn bad_addresses_are_refused_with_a_reason() {
         ("http://:secret@h:1", "no user or password"),
         ("http://h:1?a=b", "no query or fragment"),
         ("http://h:1#a", "no query or fragment"),
+        ("/", "use /ip4/IP/udp/PORT/quic-v1"),
+        ("/ip4", "use /ip4/IP/udp/PORT/quic-v1"),
+        ("/ip4/1.2.3.4", "use /ip4/IP/udp/PORT/quic-v1"),
+        ("/unix/tmp", "use /ip4/IP/udp/PORT/quic-v1"),
+        ("/ip4/1.2.3.4/sctp/1", "use /ip4/IP/udp/PORT/quic-v1"),
+        ("/ip4/::1/tcp/1", "not an IPv4 address"),
+        ("/ip6/1.2.3.4/tcp/1", "not an IPv6 address"),
+        ("/dns/a..b/tcp/1", "not a DNS name"),
+        ("/dns//tcp/1", "not a DNS name"),
+        ("/dns/a b/tcp/1", "not a DNS name"),
+        ("/ip4/1.2.3.4/tcp/65536", "a port is a number up to 65535"),
+        ("/ip4/1.2.3.4/tcp/+1", "a port is a number up to 65535"),
+        ("/ip4/1.2.3.4/tcp/01", "a port is a number up to 65535"),
+        ("/ip4/1.2.3.4/udp/1", "what follows udp is /quic-v1"),
+        ("/ip4/1.2.3.4/udp/1/quic", "the old QUIC is not supported"),
+        ("/ip4/1.2.3.4/tcp/1/ws", "for WebSockets use http://"),
+        ("/ip4/1.2.3.4/tcp/1/", "only /p2p/NODE may follow"),
+        ("/ip4/1.2.3.4/tcp/1/p2p", "what follows p2p is a node id"),
+        (
+            "/ip4/1.2.3.4/tcp/1/p2p/QmSoLju6m7xTh3DuokvT3886QRYqxAzb1kShaanJgW36yx",
+            "what follows p2p",
+        ),
+        (WEAK, "what follows p2p is a node id"),
+        (RELAYED, "nothing may follow /p2p/NODE"),
     ] {
         let refused = text.parse::<Address>().unwrap_err().to_string();
         assert!(refused.contains(why), "{text}: {refused}");
@@ -187,6 +243,12 @@ fn bad_addresses_are_refused_with_a_reason() {
     let shown = "ftp://\u{1b}[31m".parse::<Address>().unwrap_err().to_string();
     assert!(shown.is_ascii() && !shown.contains('\u{1b}'), "{shown}");
 }
+
+const PINNED: &str = "/dns6/h/tcp/1/p2p/12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7";
+const RELAYED: &str =
+    "/ip4/1.2.3.4/tcp/1/p2p/12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7/p2p-circuit";
+/// The identity point as a key.
+const WEAK: &str = "/ip4/1.2.3.4/tcp/1/p2p/12D3KooW9tGaPdJo5jmCpadQ971nfiq4kLcQjeBPYTfutBTtckPH";
 
 /// Of this and the next two: computed by other implementations of protobuf, SHA-256 and Ed25519.
 const GOLDEN_BODY: &str = "0a207e62b37f90f3db2e0b9bd672d319b609091630c77a96f98af844425069ba91aa100718808080c0d6fcf3c5014a230a08616972706f727473120330304d1a127b226e616d65223a225468696770656e227d";
