@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Address, Frame, NodeId, Proof, Record, Signed};
+use crate::{Address, Frame, LinkWord, NodeId, Proof, Record, Signed};
 
 /// A frame that decodes survives a round trip.
 pub fn frame(bytes: &[u8]) {
@@ -33,6 +33,13 @@ pub fn signed(bytes: &[u8]) {
 pub fn proof(bytes: &[u8]) {
     if let Ok(proof) = Proof::decode(bytes) {
         assert_eq!(Proof::decode(&proof.encode()).as_ref(), Ok(&proof));
+    }
+}
+
+/// What is said of a libp2p link never panics, and what decodes survives a round trip.
+pub fn link_word(bytes: &[u8]) {
+    if let Ok(word) = LinkWord::decode(Bytes::copy_from_slice(bytes)) {
+        assert_eq!(LinkWord::decode(word.encode().into()).as_ref(), Ok(&word));
     }
 }
 

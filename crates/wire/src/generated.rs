@@ -591,6 +591,40 @@ pub struct Proof {
     #[prost(bytes = "bytes", tag = "3")]
     pub network: ::prost::bytes::Bytes,
 }
+/// What both sides of a libp2p link say on the stream of the link itself (docs/protocol.md, LIBP2P).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LinkWord {
+    #[prost(oneof = "link_word::Word", tags = "1, 2")]
+    pub word: ::core::option::Option<link_word::Word>,
+}
+/// Nested message and enum types in `LinkWord`.
+pub mod link_word {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Word {
+        #[prost(message, tag = "1")]
+        Opening(super::Opening),
+        #[prost(message, tag = "2")]
+        Closing(super::Closing),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Opening {
+    /// network id, 32 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub network: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Closing {
+    /// as a WebSocket close code
+    #[prost(uint32, tag = "1")]
+    pub code: u32,
+    /// for a human
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// the last frame, if there is one
+    #[prost(bytes = "bytes", tag = "3")]
+    pub farewell: ::prost::bytes::Bytes,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum MessageKind {

@@ -88,6 +88,11 @@ impl Identity {
         String::clone(&pem)
     }
 
+    /// Returns the seed, for a library that has to hold the key itself. The caller wipes it.
+    pub fn seed(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
     /// Returns the public half.
     pub fn id(&self) -> NodeId {
         NodeId(self.0.verifying_key().to_bytes())

@@ -12,6 +12,7 @@ mod identity;
 mod keyring;
 mod limits;
 mod slot;
+mod link_word;
 
 /// The committed code is what the schema says; `UPDATE=1 cargo test -p wire` rewrites it.
 #[test]

@@ -8,7 +8,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::any;
-use crate::{Digest, Identity, Proof, Signed, fuzz};
+use crate::{Closing, Digest, Identity, LinkWord, Proof, Signed, fuzz};
 
 /// Replays a corpus; `UPDATE=1` writes the seeds first.
 #[track_caller]
@@ -73,6 +73,15 @@ fn proofs_of_the_corpus_are_read_or_refused() {
 }
 
 #[test]
+fn words_of_links_in_the_corpus_are_read_or_refused() {
+    let closing = Closing { code: 4_004, reason: "why".to_owned(), farewell: None };
+    let farewell = Closing { farewell: Some(Bytes::from_static(b"bye")), ..closing.clone() };
+    let words = [LinkWord::Opening(Digest([7; 32])), LinkWord::Closing(closing)];
+    let words = words.into_iter().chain([LinkWord::Closing(farewell)]);
+    check("link_word", fuzz::link_word, hurt(words.map(|it| it.encode()).collect()));
+}
+
+#[test]
 fn texts_of_the_corpus_are_read_or_refused() {
     let id = Identity::from_seed([1; 32]).id().to_string();
     let texts = [
@@ -85,6 +94,9 @@ fn texts_of_the_corpus_are_read_or_refused() {
         "http://xn--nxasmq6b:9",
         "\u{e4}\u{1f600}",
         "12D3KooW",
+        "/ip4/127.0.0.1/udp/8888/quic-v1",
+        "/ip6/::1/tcp/1/p2p/12D3KooW",
+        "/dns4/H.example./tcp/0",
         id.as_str(),
     ];
     check("text", fuzz::text, hurt(texts.iter().map(|it| it.as_bytes().to_vec()).collect()));
