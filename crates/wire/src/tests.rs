@@ -11,8 +11,8 @@ mod head;
 mod identity;
 mod keyring;
 mod limits;
-mod slot;
 mod link_word;
+mod slot;
 
 /// The committed code is what the schema says; `UPDATE=1 cargo test -p wire` rewrites it.
 #[test]
