@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    append, backup, checkpoint, completions, config, contradictions, demo, get, import, level,
-    list, peers, publish, put, rm, root, sim, status, up, verify, watch,
+    append, backup, checkpoint, completions, config, contradictions, demo, doctor, get, import,
+    level, list, peers, publish, put, rm, root, sim, status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -43,6 +43,7 @@ pub(crate) enum Verb {
     Up(up::Args),
     Status(status::Args),
     Peers(peers::Args),
+    Doctor(doctor::Args),
     Publish(publish::Args),
     Watch(watch::Args),
     Put(put::Args),

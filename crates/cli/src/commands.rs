@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod contradictions;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod get;
 pub(crate) mod import;
 pub(crate) mod level;
@@ -66,6 +67,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Config(verb) => config::run(&verb, &place()?).await,
         Verb::Contradictions(args) => contradictions::run(&args, &place()?).await,
         Verb::Demo(args) => demo::run(&args, global.dir.as_deref(), output).await,
+        Verb::Doctor(args) => doctor::run(&args, &place()?).await,
         Verb::Get(args) => get::run(&args, &place()?).await,
         Verb::Import(args) => import::run(&args, &place()?).await,
         Verb::Level(verb) => level::run(&verb, &place()?).await,
@@ -103,6 +105,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Completions(_)
         | Verb::Config(_)
         | Verb::Contradictions(_)
+        | Verb::Doctor(_)
         | Verb::Get(_)
         | Verb::Import(_)
         | Verb::Level(_)

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod attesters;
 pub mod backup;
+pub mod checkup;
 mod clock;
 mod commands;
 mod directory;

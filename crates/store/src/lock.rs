@@ -41,6 +41,15 @@ impl DirLock {
         file.write_all(holder.to_text().as_bytes()).map_err(at_path)?;
         Ok(Self { file })
     }
+
+    /// Says who has a directory taken, without taking it.
+    pub fn holder(dir: &Path) -> Option<Holder> {
+        let file = File::open(dir.join(LOCK_FILE)).ok()?;
+        match file.try_lock_shared() {
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+            Err(TryLockError::WouldBlock) => Holder::read(dir),
+        }
+    }
 }
 
 impl Drop for DirLock {

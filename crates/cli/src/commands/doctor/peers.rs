@@ -1,0 +1,96 @@
+//! Whether the peers that a node shall dial can be reached from here.
+
+use std::error::Error;
+use std::time::Duration;
+
+use daemon::api::types::{Config, Peer, PeerState};
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::finding::Finding;
+use super::running::Seen;
+use crate::client::Client;
+use crate::words::{printable, short_hex};
+
+/// Returns the peers that a running node was told to dial, whoever told it.
+pub(super) async fn told(client: &Client) -> Option<Vec<String>> {
+    let config = client.get::<Config>("/v1/config").await.ok()?.value;
+    let setting = config.settings.into_iter().find(|it| it.key == "peers.bootstrap")?;
+    let items = setting.value.as_array()?.iter().filter_map(Value::as_str);
+    Some(items.map(str::to_owned).collect())
+}
+
+/// Examines each peer a node shall dial, all at once.
+pub(super) async fn examine(addresses: &[String], seen: Option<&Seen>) -> Vec<Finding> {
+    let http = reqwest::Client::builder().timeout(PATIENCE).build();
+    let Ok(http) = http else { return Vec::new() };
+    join_all(addresses.iter().map(|address| one(&http, address, seen))).await
+}
+
+async fn one(http: &reqwest::Client, address: &str, seen: Option<&Seen>) -> Finding {
+    let shown = printable(address);
+    let peer = seen.and_then(|seen| seen.peers.iter().find(|peer| is_at(peer, address)));
+    if peer.is_some_and(|peer| peer.state == PeerState::Connected) {
+        return Finding::pass("bootstrap", format!("{shown} is linked"));
+    }
+    if !address.starts_with("http") {
+        let why = peer.and_then(|peer| peer.why.clone()).unwrap_or_else(|| "not linked".to_owned());
+        return Finding::warn("bootstrap", format!("{shown}: {why}"), "trellis peers");
+    }
+    let answer = match http.get(format!("{}/health", address.trim_end_matches('/'))).send().await {
+        Ok(answer) => answer.json::<Value>().await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(health) => heard(&shown, &health, seen),
+        Err(error) => {
+            let mend = "see that the node there runs and its port is open: `trellis doctor` there";
+            Finding::fail("bootstrap", format!("{shown}: {}", root_cause(&error)), mend)
+        }
+    }
+}
+
+/// What a door said of itself.
+fn heard(shown: &str, health: &Value, seen: Option<&Seen>) -> Finding {
+    let Some(network) = health["trellis"]["network"].as_str() else {
+        let mend = "it may be a node of the first design, or another program";
+        return Finding::warn(
+            "bootstrap",
+            format!("{shown} answers, but not as a node of ours"),
+            mend,
+        );
+    };
+    let ours = seen.map(|seen| &seen.status.network.id);
+    if ours.is_some_and(|ours| ours != network) {
+        let detail = format!("{shown} is of another network, {}", short_hex(network));
+        return Finding::fail(
+            "bootstrap",
+            detail,
+            "start with --network FILE of the network you mean",
+        );
+    }
+    if seen.is_some_and(|seen| health["node_id"] == seen.status.node.as_str()) {
+        let detail = format!("{shown} is this node itself");
+        return Finding::warn("bootstrap", detail, "name another node as --peer");
+    }
+    Finding::pass("bootstrap", format!("{shown} answers"))
+}
+
+fn is_at(peer: &Peer, address: &str) -> bool {
+    peer.addresses.iter().any(|it| it == address)
+}
+
+/// The last reason: what lies before it says only that something failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", PATIENCE.as_secs());
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// How long a door has to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
