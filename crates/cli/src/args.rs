@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     append, backup, checkpoint, completions, config, contradictions, demo, doctor, get, import,
-    level, list, peers, publish, put, rm, root, sim, status, up, verify, watch,
+    invite, join, level, list, peers, publish, put, rm, root, sim, status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -44,6 +44,8 @@ pub(crate) enum Verb {
     Status(status::Args),
     Peers(peers::Args),
     Doctor(doctor::Args),
+    Invite(invite::Args),
+    Join(join::Args),
     Publish(publish::Args),
     Watch(watch::Args),
     Put(put::Args),

@@ -153,9 +153,8 @@ impl Client {
                 self.api,
                 self.directory.join("token").display()
             )),
-            "forbidden-host" | "not-author" | "clock-off" | "state-full" | "too-large" => {
-                Failure::refused(detail)
-            }
+            "conflict" | "forbidden-host" | "not-author" | "clock-off" | "state-full"
+            | "too-large" => Failure::refused(detail),
             _ => anyhow!("{detail} ({code}, HTTP {})", status.as_u16()),
         }
     }

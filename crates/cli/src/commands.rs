@@ -10,6 +10,8 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod get;
 pub(crate) mod import;
+pub(crate) mod invite;
+pub(crate) mod join;
 pub(crate) mod level;
 pub(crate) mod list;
 pub(crate) mod peers;
@@ -69,6 +71,8 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Demo(args) => demo::run(&args, global.dir.as_deref(), output).await,
         Verb::Doctor(args) => doctor::run(&args, &place()?).await,
         Verb::Get(args) => get::run(&args, &place()?).await,
+        Verb::Invite(args) => invite::run(&args, &place()?).await,
+        Verb::Join(args) => join::run(&args, &place()?).await,
         Verb::Import(args) => import::run(&args, &place()?).await,
         Verb::Level(verb) => level::run(&verb, &place()?).await,
         Verb::List(args) => list::run(&args, &place()?).await,
@@ -108,6 +112,8 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Doctor(_)
         | Verb::Get(_)
         | Verb::Import(_)
+        | Verb::Invite(_)
+        | Verb::Join(_)
         | Verb::Level(_)
         | Verb::List(_)
         | Verb::Peers(_)

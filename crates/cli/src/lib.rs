@@ -4,6 +4,7 @@
 //! error; [`output`] is the only file that prints. Exit codes are in [`failure`].
 
 mod args;
+mod ask;
 mod client;
 mod commands;
 mod demo;

@@ -28,6 +28,7 @@ pub(crate) use server::serve;
 
 use crate::clock::Clock;
 use crate::commands::Commands;
+use crate::invites::Invites;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::runtime::Condition;
@@ -44,6 +45,7 @@ pub(crate) struct Context {
     pub(crate) transport: Transport,
     pub(crate) condition: watch::Receiver<Condition>,
     pub(crate) clock: Clock,
+    pub(crate) invites: Arc<Invites>,
 }
 
 /// What stays the same from start to end.
@@ -79,6 +81,9 @@ pub(crate) fn router(context: Shared) -> Router {
             "/v1/entries/{name}",
             get(routes::entries::read).put(routes::entries::write).delete(routes::entries::remove),
         )
+        .route("/v1/invites", get(routes::invites::list).post(routes::invites::make))
+        .route("/v1/invites/{invite}/accept", post(routes::invites::accept))
+        .route("/v1/invites/{invite}/refuse", post(routes::invites::refuse))
         .route("/v1/levels", get(routes::levels::list))
         .route("/v1/levels/own", get(routes::levels::own).post(routes::levels::set))
         .route("/v1/levels/own/{kind}", axum::routing::delete(routes::levels::remove))

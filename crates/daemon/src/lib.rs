@@ -12,6 +12,8 @@ mod commands;
 mod directory;
 mod doors;
 mod feed;
+mod invites;
+pub mod joining;
 mod metrics;
 mod network;
 mod ports;

@@ -10,6 +10,7 @@ mod questions;
 mod receipts;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Effect as NetEffect, Input as NetInput};
@@ -22,6 +23,7 @@ use transport::{Inbound, Inbox, Transport};
 use crate::clock::Clock;
 use crate::commands::{Failure, Reply, Request};
 use crate::doors::Doors;
+use crate::invites::Invites;
 use crate::report::Reporter;
 use crate::running::RunError;
 use crate::store_thread::{JobId, Load, StoreThread, Stored};
@@ -47,6 +49,7 @@ pub(crate) struct Runtime {
     pub(crate) reporter: Reporter,
     pub(crate) condition: watch::Sender<Condition>,
     pub(crate) stop: CancellationToken,
+    pub(crate) invites: Arc<Invites>,
     pub(crate) desk: Desk,
 }
 

@@ -8,6 +8,7 @@ mod document;
 mod doors;
 mod events;
 mod fuzz;
+mod invites;
 mod lab;
 mod levels;
 mod life;

@@ -4,6 +4,7 @@
 //! time limit on a request's head.
 
 mod answer;
+pub(crate) mod invite;
 pub(crate) mod places;
 pub(crate) mod problem;
 mod shapes;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use wire::lattice::{Door, Envelope};
-use wire::{Address, Class, Digest, NodeId, Refusal};
+use wire::{Address, Class, Digest, Knock, NodeId, Refusal, Reply};
 
 /// Names a link. Never used twice by one transport.
 pub type LinkNumber = u64;
@@ -105,6 +105,8 @@ pub struct Linked {
 pub enum Question {
     /// `GET /health`.
     Health(oneshot::Sender<Health>),
+    /// `POST /invite`: a guest; `None` where it is not invited (INVITE-2).
+    Knock(Box<Knock>, oneshot::Sender<Option<Reply>>),
     /// `GET /peers`: those that have an HTTP door.
     Peers(oneshot::Sender<Vec<DoorPeer>>),
     /// `GET /state`.

@@ -22,6 +22,7 @@ mod traffic;
 mod transport;
 
 pub use config::{Config, Limits};
+pub use door::invite::{parse_reply, render_knock};
 pub use error::TransportError;
 pub use inbound::{
     DoorMetrics, DoorPeer, DoorState, GossipAnswer, Health, Inbound, LinkNumber, Linked, Question,

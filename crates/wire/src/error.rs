@@ -12,6 +12,9 @@ pub enum WireError {
     /// A field has the wrong length or an unknown value.
     #[error("bad field: {0}")]
     Field(&'static str),
+    /// The link of an invitation is none, or has a mistake in it.
+    #[error("not an invitation, or mistyped: a link begins with trellis:JOIN1")]
+    Invite,
     /// A text field holds what a label may not hold.
     #[error("{0} must be 1 to {1} bytes of text without control characters")]
     Label(&'static str, usize),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Address, Frame, LinkWord, NodeId, Proof, Record, Signed};
+use crate::{Address, Frame, Invite, LinkWord, NodeId, Proof, Record, Signed};
 
 /// A frame that decodes survives a round trip.
 pub fn frame(bytes: &[u8]) {
@@ -52,5 +52,8 @@ pub fn text(bytes: &[u8]) {
     }
     if let Ok(id) = text.parse::<NodeId>() {
         assert_eq!(id.to_string().parse(), Ok(id));
+    }
+    if let Ok(invite) = text.parse::<Invite>() {
+        assert_eq!(invite.to_string().parse().as_ref(), Ok(&invite));
     }
 }

@@ -625,6 +625,24 @@ pub struct Closing {
     #[prost(bytes = "bytes", tag = "3")]
     pub farewell: ::prost::bytes::Bytes,
 }
+/// An invitation, as its link carries it: see docs/protocol.md, INVITE.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Invite {
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub inviter: ::prost::bytes::Bytes,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub network: ::prost::bytes::Bytes,
+    /// 16 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub secret: ::prost::bytes::Bytes,
+    /// unix seconds
+    #[prost(uint64, tag = "4")]
+    pub expires_s: u64,
+    #[prost(string, repeated, tag = "5")]
+    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum MessageKind {

@@ -14,6 +14,7 @@ mod generated;
 mod hash;
 mod head;
 mod identity;
+mod invite;
 mod keyring;
 pub mod lattice;
 pub mod limits;
@@ -36,6 +37,7 @@ pub use frame::{
 pub use hash::{Digest, NetworkId, RecordId};
 pub use head::{CarriedHead, Head, Offer, Piece, PieceSet, Pull};
 pub use identity::{Identity, NodeId};
+pub use invite::{Invite, Knock, Reply, Step};
 pub use keyring::Keyring;
 pub use link_word::{Closing, LINK_WORD_BYTES_MAX, LinkWord};
 pub use proof::Proof;

@@ -46,6 +46,8 @@ pub const PEERS_MAX: usize = 50;
 pub const PROFILE_BYTES_MAX: usize = 4 * 1024;
 /// Encoded body of a contradiction: the first pieces of two records, and the hashes of the others.
 pub const CONTRADICTION_BYTES_MAX: usize = 2 * (PIECE_BYTES + 32 * PIECES_MAX) + 512;
+/// Addresses in one invitation: its link is read by a camera.
+pub const INVITE_ADDRESSES_MAX: usize = 4;
 /// Addresses in one profile.
 pub const ADDRESSES_MAX: usize = 8;
 /// One address.

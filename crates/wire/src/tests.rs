@@ -9,6 +9,7 @@ mod corpus;
 mod decode;
 mod head;
 mod identity;
+mod invite;
 mod keyring;
 mod limits;
 mod link_word;

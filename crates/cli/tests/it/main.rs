@@ -15,6 +15,8 @@ mod doctor;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod invites;
+#[cfg(test)]
 mod lattice;
 #[cfg(test)]
 mod levels;

@@ -4,8 +4,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::routes::{
-    checkpoints, contradictions, entries, events, import, levels, messages, peers, probes, proofs,
-    status,
+    checkpoints, contradictions, entries, events, import, invites, levels, messages, peers, probes,
+    proofs, status,
 };
 use super::types::Gap;
 
@@ -21,7 +21,8 @@ use super::types::Gap;
     paths(
         status::status, status::root, status::config, status::openapi,
         peers::list, peers::add, messages::publish, events::events,
-        entries::list, entries::read, entries::write, entries::remove, import::import,
+        entries::list, entries::read, entries::write, entries::remove, entries::append, import::import,
+        invites::list, invites::make, invites::accept, invites::refuse,
         checkpoints::list, checkpoints::read, contradictions::list,
         levels::list, levels::own, levels::set, levels::remove, proofs::read,
         probes::livez, probes::readyz, probes::metrics

@@ -30,6 +30,8 @@ pub enum Code {
     Busy,
     /// This machine's clock is off.
     ClockOff,
+    /// Things are no longer, or not yet, as the request takes them to be.
+    Conflict,
     /// No room on the disk.
     DiskFull,
     /// The `Host` header names no address of this API.
@@ -56,11 +58,12 @@ pub enum Code {
 
 impl Code {
     /// All codes, as in docs/api.md.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadJson,
         Self::BadRequest,
         Self::Busy,
         Self::ClockOff,
+        Self::Conflict,
         Self::DiskFull,
         Self::ForbiddenHost,
         Self::MethodNotAllowed,
@@ -81,6 +84,7 @@ impl Code {
             Self::BadRequest => "bad-request",
             Self::Busy => "busy",
             Self::ClockOff => "clock-off",
+            Self::Conflict => "conflict",
             Self::DiskFull => "disk-full",
             Self::ForbiddenHost => "forbidden-host",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -100,7 +104,7 @@ impl Code {
         match self {
             Self::BadJson | Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ClockOff => StatusCode::CONFLICT,
+            Self::ClockOff | Self::Conflict => StatusCode::CONFLICT,
             Self::DiskFull | Self::StateFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::ForbiddenHost | Self::NotAuthor => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -5,6 +5,7 @@ pub(super) mod contradictions;
 pub(super) mod entries;
 pub(super) mod events;
 pub(crate) mod import;
+pub(super) mod invites;
 pub(super) mod levels;
 pub(super) mod messages;
 pub(super) mod peers;

@@ -4,6 +4,7 @@ mod checkpoints;
 mod contradictions;
 mod entries;
 mod events;
+mod invites;
 mod json;
 mod levels;
 mod messages;
@@ -22,6 +23,7 @@ pub use events::{
     BridgedOrigin, EVENT_KINDS, EntryEvent, Event, EventData, Gap, MessageEvent, PeerEvent,
     RefusedEvent, RootEvent,
 };
+pub use invites::{InviteList, InviteMade, InviteRow, InviteState, NewInvite};
 pub use json::Json;
 pub use levels::{
     LevelBudget, LevelLine, LevelNeed, LevelRow, LevelSeen, Levels, OwnLevelRow, OwnLevels,

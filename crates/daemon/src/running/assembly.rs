@@ -17,6 +17,7 @@ use crate::clock::{self, Clock};
 use crate::commands::Commands;
 use crate::directory::{self, Home, Tenancy};
 use crate::feed::Feed;
+use crate::invites::Invites;
 use crate::metrics::Metrics;
 use crate::report::{Reporter, short};
 use crate::runtime::{Condition, Desk, Runtime};
@@ -67,8 +68,11 @@ impl Start {
         let (token, fresh) = (ground.home.token.clone(), ground.home.fresh);
         let gate = crate::api::gate(&token, api_address);
         let reader = ground.store.reader();
+        let invites = Invites::open(&settings.directory, ground.home.identity.clone())?;
+        let invites = Arc::new(invites);
         let (transport, stop) = (door.transport.clone(), CancellationToken::new());
-        let (runtime, wires, store_ended) = self.runtime(&settings, ground, door, stop.clone())?;
+        let (runtime, wires, store_ended) =
+            self.runtime(&settings, ground, door, (stop.clone(), invites.clone()))?;
         let commands = wires.commands.clone();
         let run = run_file(&facts);
         let context = Arc::new(Context {
@@ -80,6 +84,7 @@ impl Start {
             transport: transport.clone(),
             condition: wires.condition,
             clock: self.clock,
+            invites,
         });
         directory::write_run_file(&settings.directory, &run)?;
         announce(node, fresh, &run);
@@ -108,7 +113,7 @@ impl Start {
         settings: &Settings,
         ground: Ground,
         door: Door,
-        stop: CancellationToken,
+        (stop, invites): (CancellationToken, Arc<Invites>),
     ) -> Result<(Runtime, Wires, Ended), StartError> {
         let system = |error: std::io::Error| StartError::System(error.to_string());
         let Ground { home, store, snapshot, start_ms: _ } = ground;
@@ -146,6 +151,7 @@ impl Start {
             reporter: Reporter::new(feed.clone(), node_id),
             condition: condition_sender,
             stop,
+            invites,
             desk: Desk::default(),
         };
         Ok((runtime, Wires { commands, condition, metrics }, store_ended))

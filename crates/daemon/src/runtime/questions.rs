@@ -1,8 +1,9 @@
 //! Design A's questions at the public door, answered from a look that is at most 200 ms old.
 
 use node::{Answer, Command, Effect, Input, PeerState, PeerStatus, Status};
+use tokio::sync::oneshot;
 use transport::{DoorMetrics, DoorPeer, DoorState, Health, Question};
-use wire::Digest;
+use wire::{Digest, Knock, Reply};
 
 use super::Runtime;
 use crate::metrics::Queues;
@@ -25,6 +26,9 @@ pub(super) struct Agreed {
 impl Runtime {
     pub(super) fn ask(&mut self, question: Question) {
         let now = self.clock.now();
+        if let Question::Knock(knock, answer) = question {
+            return self.knock(*knock, answer);
+        }
         let fresh =
             self.desk.look.as_ref().is_some_and(|look| now.mono_ms < look.at_ms + LOOK_MS_MAX);
         if !fresh {
@@ -36,12 +40,23 @@ impl Runtime {
         let healthy = !self.condition.borrow().stopping;
         let hung_up = match question {
             Question::Health(answer) => answer.send(look.health(uptime_s, healthy)).is_err(),
+            Question::Knock(..) => false,
             Question::Peers(answer) => answer.send(look.doors()).is_err(),
             Question::State(answer) => answer.send(look.state(now.unix_ms)).is_err(),
         };
         if hung_up {
             tracing::trace!("whoever asked at the door has hung up");
         }
+    }
+
+    /// Writing down who came waits for the disk: not here.
+    fn knock(&self, knock: Knock, answer: oneshot::Sender<Option<Reply>>) {
+        let (invites, now_s) = (self.invites.clone(), self.clock.now().unix_ms / 1_000);
+        tokio::task::spawn_blocking(move || match invites.knock(&knock, now_s) {
+            // Whoever asked may have hung up.
+            Ok(reply) => drop(answer.send(reply)),
+            Err(error) => tracing::warn!(%error, "a guest was not answered"),
+        });
     }
 
     fn look(&mut self) -> Option<Look> {

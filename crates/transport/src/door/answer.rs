@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use wire::Refusal;
 
 use super::problem::{Code, Problem};
-use super::{Visit, shapes};
+use super::{Visit, invite, shapes};
 use crate::link::{self, Origin, socket_config};
 use crate::traffic::add;
 use crate::{GossipAnswer, Inbound, Question, envelope};
@@ -55,6 +55,7 @@ async fn route(visit: &Arc<Visit>, request: Request<Incoming>) -> Result<Answer,
             let health = ask(visit, |it| Inbound::Ask(Question::Health(it)), 0).await?;
             Ok(json(shapes::health(&health, ourselves.identity.id(), ourselves.network)))
         }
+        "/invite" if request.method() == Method::POST => knock(visit, request).await,
         "/link" if request.method() == Method::GET => upgrade(visit, request),
         "/peers" if is_get => {
             let peers = ask(visit, |it| Inbound::Ask(Question::Peers(it)), 0).await?;
@@ -65,7 +66,7 @@ async fn route(visit: &Arc<Visit>, request: Request<Incoming>) -> Result<Answer,
             Ok(json(shapes::state(&state, ourselves.identity.id())))
         }
         "/" if is_get => Ok(page(&ourselves.identity.id().to_string())),
-        "/gossip" => Err(wrong_method("POST")),
+        "/gossip" | "/invite" => Err(wrong_method("POST")),
         "/link" => Err(wrong_method("GET")),
         "/" | "/health" | "/peers" | "/state" => Err(wrong_method("GET, HEAD")),
         _ => {
@@ -101,6 +102,19 @@ async fn gossip(visit: &Visit, request: Request<Incoming>) -> Result<Answer, Pro
         }
     };
     Ok(json(shapes::gossip(status, &message_id)))
+}
+
+async fn knock(visit: &Visit, request: Request<Incoming>) -> Result<Answer, Problem> {
+    let checked = check_headers(request.headers());
+    let body = read_body(visit, request.into_body()).await;
+    checked?;
+    let knock = Box::new(invite::parse_knock(&body?)?);
+    let reply = ask(visit, |it| Inbound::Ask(Question::Knock(knock, it)), 0).await?;
+    // Who has no secret learns nothing, not even whether somebody was invited.
+    let reply = reply.ok_or_else(|| {
+        Problem::new(Code::NoInvite, "no such invitation: it may have expired or been used")
+    })?;
+    Ok(json(invite::render_reply(&reply)))
 }
 
 /// Hands a question to the core and waits for its answer, within bounds.

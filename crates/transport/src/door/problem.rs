@@ -26,6 +26,7 @@ pub(crate) enum Code {
     Future,
     LivesTooLong,
     MethodNotAllowed,
+    NoInvite,
     NoRoom,
     NotFound,
     OverQuota,
@@ -85,7 +86,7 @@ impl Problem {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::BadField,
         Self::BadJson,
         Self::BadSignature,
@@ -94,6 +95,7 @@ impl Code {
         Self::Future,
         Self::LivesTooLong,
         Self::MethodNotAllowed,
+        Self::NoInvite,
         Self::NoRoom,
         Self::NotFound,
         Self::OverQuota,
@@ -116,6 +118,7 @@ impl Code {
             Self::Future => "future",
             Self::LivesTooLong => "lives-too-long",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::NoInvite => "no-invite",
             Self::NoRoom => "no-room",
             Self::NotFound => "not-found",
             Self::OverQuota => "over-quota",
@@ -141,7 +144,7 @@ impl Code {
             | Self::RecordTooLarge
             | Self::WrongNetwork => StatusCode::UNPROCESSABLE_ENTITY,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NoInvite | Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

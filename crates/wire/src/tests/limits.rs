@@ -269,3 +269,20 @@ fn what_a_bridge_carries_over_is_short() {
 fn a_proof_has_a_length() {
     assert_eq!(verdict(Proof::decode(&[0; 257])), Some(("proof bytes", 257, 256)));
 }
+
+#[test]
+fn an_invitation_names_only_a_few_addresses() {
+    let of_count = |count: usize| {
+        let invite = crate::Invite {
+            inviter: Identity::from_seed([1; 32]).id(),
+            network: Digest([2; 32]),
+            secret: [3; 16],
+            expires_s: 1,
+            addresses: vec!["http://192.0.2.7:1".parse().unwrap(); count],
+        };
+        invite.to_string().parse::<crate::Invite>()
+    };
+    assert!(of_count(limits::INVITE_ADDRESSES_MAX).is_ok());
+    let refused = of_count(limits::INVITE_ADDRESSES_MAX + 1);
+    assert_eq!(refused, Err(WireError::Field("addresses")));
+}

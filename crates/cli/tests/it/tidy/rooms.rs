@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "futures-util",
             "indicatif",
             "jiff",
+            "qrcodegen",
             "reqwest",
             "serde",
             "serde_json",
@@ -108,7 +109,21 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("wire", &["bs58", "bytes", "ed25519-dalek", "prost", "sha2", "siphasher", "thiserror", "url"]),
+    (
+        "wire",
+        &[
+            "bech32",
+            "bip39",
+            "bs58",
+            "bytes",
+            "ed25519-dalek",
+            "prost",
+            "sha2",
+            "siphasher",
+            "thiserror",
+            "url",
+        ],
+    ),
 ];
 
 /// What a room may never name, whatever a later edit of the table above says.
