@@ -22,10 +22,10 @@ use crate::words::{printable, short_hex, short_node};
 #[derive(clap::Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
-  trellis invite                      wait here for the guest, compare the words, decide
-  trellis invite --life 2h --no-wait  only print the link
-  trellis invite list                 who has come
-  trellis invite accept 3f9a01bc      let them in: the words are the same")]
+  trellis invite
+  trellis invite --life 2h --no-wait
+  trellis invite list
+  trellis invite accept 3f9a01bc")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -49,10 +49,13 @@ struct MakeArgs {
 #[derive(clap::Subcommand, Debug)]
 enum Verb {
     /// List invitations: who has come, and the words to compare
+    #[command(after_help = "Example:\n  trellis invite list")]
     List,
     /// Let a guest in whose words are the same
+    #[command(after_help = "Example:\n  trellis invite accept 3f9a01bc")]
     Accept(Which),
     /// Refuse a guest, or take an invitation back
+    #[command(after_help = "Example:\n  trellis invite refuse 3f9a01bc")]
     Refuse(Which),
 }
 

@@ -19,7 +19,7 @@ use crate::words::seconds_in_words;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   trellis join trellis:JOIN1PQ...
-  trellis --dir /srv/trellis join --yes trellis:JOIN1PQ...   the words are compared elsewhere")]
+  trellis --dir /srv/trellis join --yes trellis:JOIN1PQ...")]
 pub(crate) struct Args {
     /// The link
     #[arg(value_name = "LINK")]
