@@ -74,7 +74,8 @@ pub struct Config {
     /// Trees remembered (default 4,096, about 100 B each). Those used least lately make room.
     pub trees_max: usize,
     /// Trees of others that must be known before a record of ours travels on one of them instead
-    /// of flooding (default 8): more shorten the way, fewer cost fewer floods in a quiet network.
+    /// of flooding (default 24): the nearest of more is nearer, and with 8 of 1,000 authors the
+    /// slowest in a hundred waited half as long again; fewer cost fewer floods in a quiet network.
     pub landmarks: usize,
     /// How long a tree counts as one that others still know (default 600,000 ms).
     pub warm_ms: u64,
@@ -224,7 +225,7 @@ impl Config {
             graft_ms_max: 500,
             far_ms: 180,
             trees_max: 4_096,
-            landmarks: 8,
+            landmarks: 24,
             warm_ms: 600_000,
             busy_ms: 60_000,
             recents_max: 65_536,

@@ -195,7 +195,7 @@ pub(super) const KEYS: &[Key] = &[
     key("gossip.graft_ms_max", Kind::Number(1, 60_000), "500", "longest that can become, ms"),
     key("gossip.guard_ms", Kind::Number(1, HOUR_MS), "2000", "age at which a record takes part in comparisons, ms; longer than a broadcast takes"),
     key("gossip.heartbeat_s", Kind::Number(1, 3_600), "30", "how often linked peers tell each other clocks and sets, s"),
-    key("gossip.landmarks", Kind::Number(0, 1_000), "8", "trees of others that must be known before one of them carries a record of ours"),
+    key("gossip.landmarks", Kind::Number(0, 1_000), "24", "trees of others that must be known before one of them carries a record of ours"),
     key("gossip.message_life_s", Kind::Number(1, limits::MESSAGE_LIFE_MS_MAX / 1_000), "86400", "life of a message whose author names none, s"),
     key("gossip.probe_s", Kind::Number(1, 3_600), "10", "how long a new link may be without a hello, and the most patience with one ping, s"),
     key("gossip.redial_alone_ms", Kind::Number(100, HOUR_MS), "5000", "longest wait before dialling again without any link, ms"),
