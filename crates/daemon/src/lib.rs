@@ -10,6 +10,7 @@ pub mod checkup;
 mod clock;
 mod commands;
 mod directory;
+pub mod dns;
 mod doors;
 mod feed;
 mod invites;

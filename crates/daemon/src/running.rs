@@ -36,6 +36,8 @@ pub struct Running {
     api_stop: CancellationToken,
     runtime: JoinSet<Result<(), RunError>>,
     api: JoinSet<()>,
+    /// Who asks DNS for peers.
+    seekers: JoinSet<()>,
     store_ended: Ended,
 }
 

@@ -45,6 +45,10 @@ pub struct Settings {
     pub api_by_hand: bool,
     /// Addresses dialled at the start and for ever after (`peers.bootstrap`).
     pub bootstrap: Vec<Address>,
+    /// DNS names that tell of peers (`peers.dns`), and the server that is asked (`peers.dns_server`).
+    pub dns: Vec<String>,
+    /// See [`Settings::dns`]; `None` asks those of this machine.
+    pub dns_server: Option<SocketAddr>,
     /// The network file (`network.file`); `None` means the directory's own, or the embedded one.
     pub network_file: Option<PathBuf>,
     /// Least severe level that is logged, or a filter (`log.level`).
@@ -243,6 +247,8 @@ impl Layers {
             api_listen,
             api_by_hand: self.by_hand("api.listen"),
             bootstrap: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
+            dns: self.get("peers.dns").0.list(),
+            dns_server: self.text("peers.dns_server").parse().ok(),
             network_file: self.network_file(),
             log_level: self.text("log.level"),
             log_format: LogFormat::of(&self.text("log.format")),

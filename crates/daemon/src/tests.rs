@@ -4,6 +4,7 @@ mod api;
 mod checkpoints;
 mod directory;
 mod disk;
+mod dns;
 mod document;
 mod doors;
 mod events;

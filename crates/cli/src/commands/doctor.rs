@@ -52,6 +52,9 @@ pub(crate) async fn run(_: &Args, place: &Place) -> anyhow::Result<()> {
     };
     let planned = settings.iter().flat_map(|it| &it.bootstrap).map(ToString::to_string);
     let addresses = told.unwrap_or_else(|| planned.collect());
+    if let Ok(settings) = &settings {
+        findings.extend(peers::names(settings).await);
+    }
     findings.extend(peers::examine(&addresses, seen.as_ref().ok()).await);
     tell(&findings, place)
 }

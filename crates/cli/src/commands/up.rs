@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Another node's door, dialled at the start and for ever after; may be repeated
     #[arg(long, value_name = "URL")]
     peer: Vec<String>,
+    /// A DNS name whose TXT records (trellis=ADDRESS) tell of peers; may be repeated
+    #[arg(long, value_name = "NAME")]
+    dns: Vec<String>,
     /// The network file [default: DIR/network.toml, or the network "commons"]
     #[arg(long, value_name = "FILE")]
     network: Option<PathBuf>,
@@ -70,7 +73,7 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     let settings = settings.map_err(|error| Failure::usage(error.to_string()))?;
     settings.warnings.iter().for_each(|warning| place.output.note(warning));
     daemon::telemetry::init(&settings.log_level, settings.log_format);
-    let asked_peers = settings.bootstrap.len();
+    let asked_peers = settings.bootstrap.len() + settings.dns.len();
     let door = settings.http_listen;
     let mut running = tokio::select! {
         running = daemon::start(settings) => running?,
@@ -165,7 +168,8 @@ fn flags(args: &Args) -> anyhow::Result<Vec<(String, String, String)>> {
         ("log.level", args.log.clone(), "--log"),
     ];
     let peers = args.peer.iter().map(|peer| ("peers.bootstrap", Some(peer.clone()), "--peer"));
-    let given = single.into_iter().chain(peers);
+    let names = args.dns.iter().map(|name| ("peers.dns", Some(name.clone()), "--dns"));
+    let given = single.into_iter().chain(peers).chain(names);
     let flags = given.filter_map(|(key, value, flag)| Some((key.into(), value?, flag.into())));
     Ok(flags.collect())
 }

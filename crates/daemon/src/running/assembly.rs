@@ -16,6 +16,7 @@ use crate::api::{Context, Facts};
 use crate::clock::{self, Clock};
 use crate::commands::Commands;
 use crate::directory::{self, Home, Tenancy};
+use crate::dns;
 use crate::feed::Feed;
 use crate::invites::Invites;
 use crate::metrics::Metrics;
@@ -99,11 +100,18 @@ impl Start {
             api_stop: api_stop.clone(),
             runtime: JoinSet::new(),
             api: JoinSet::new(),
+            seekers: JoinSet::new(),
             store_ended,
             settings,
             commands,
         };
         running.runtime.spawn(Box::new(runtime).run());
+        for name in &running.settings.dns {
+            let (commands, stop) = (running.commands.clone(), running.stop.clone());
+            let asking =
+                dns::keep_asking(name.clone(), running.settings.dns_server, commands, stop);
+            running.seekers.spawn(asking);
+        }
         running.api.spawn(crate::api::serve(listener, crate::api::router(context), api_stop));
         Ok(running)
     }

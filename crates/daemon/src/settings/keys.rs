@@ -34,10 +34,14 @@ pub(super) enum Kind {
     Level,
     /// An address to listen on.
     Listen,
+    /// Names of hosts.
+    Names,
     /// From, to.
     Number(u64, u64),
     /// A file, or nothing.
     Path,
+    /// Where a server is, or nothing.
+    Server,
     /// A URL, or nothing.
     Url,
 }
@@ -53,8 +57,10 @@ impl Kind {
                 "error, warn, info, debug, trace, or a filter such as info,daemon=debug".to_owned()
             }
             Self::Listen => "IP:PORT such as 127.0.0.1:8880, port 0 for any, or none".to_owned(),
+            Self::Names => "a list of at most 8 names such as peers.example.org".to_owned(),
             Self::Number(min, max) => format!("a whole number from {min} to {max}"),
             Self::Path => "the path of a file".to_owned(),
+            Self::Server => "IP:PORT such as 192.0.2.53:53".to_owned(),
             Self::Url => "a URL such as http://HOST:8880".to_owned(),
         }
     }
@@ -74,15 +80,19 @@ impl Key {
     pub(super) fn parse(&self, text: &str, origin: &Origin) -> Result<Value, SettingsError> {
         let bad = || SettingsError::bad(self.name, text, origin, &self.kind.allowed());
         match self.kind {
-            Kind::Addresses => {
+            Kind::Addresses | Kind::Names => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Ok(Value::List(items.map(str::to_owned).collect()))
             }
             Kind::Flag => text.parse().map(Value::Flag).map_err(|_| bad()),
             Kind::Number(..) => text.replace('_', "").parse().map(Value::Number).map_err(|_| bad()),
-            Kind::Choice(_) | Kind::Ip | Kind::Level | Kind::Listen | Kind::Path | Kind::Url => {
-                Ok(Value::Text(text.to_owned()))
-            }
+            Kind::Choice(_)
+            | Kind::Ip
+            | Kind::Level
+            | Kind::Listen
+            | Kind::Path
+            | Kind::Server
+            | Kind::Url => Ok(Value::Text(text.to_owned())),
         }
     }
 
@@ -95,8 +105,14 @@ impl Key {
             (Kind::Ip, Value::Text(text)) => text.is_empty() || text.parse::<IpAddr>().is_ok(),
             (Kind::Level, Value::Text(text)) => crate::telemetry::is_filter(text),
             (Kind::Listen, Value::Text(text)) => text == "none" || listen(text).is_some(),
+            (Kind::Names, Value::List(names)) => {
+                names.len() <= NAMES_MAX && names.iter().all(|name| is_host_name(name))
+            }
             (Kind::Number(min, max), Value::Number(number)) => (min..=max).contains(number),
             (Kind::Path, Value::Text(_)) => true,
+            (Kind::Server, Value::Text(text)) => {
+                text.is_empty() || text.parse::<SocketAddr>().is_ok()
+            }
             (Kind::Url, Value::Text(text)) if text.is_empty() => true,
             (Kind::Url, Value::Text(text)) => {
                 return self.check_urls(std::slice::from_ref(text), origin);
@@ -108,8 +124,10 @@ impl Key {
                 | Kind::Ip
                 | Kind::Level
                 | Kind::Listen
+                | Kind::Names
                 | Kind::Number(..)
                 | Kind::Path
+                | Kind::Server
                 | Kind::Url,
                 _,
             ) => false,
@@ -177,6 +195,18 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'stati
     Key { name, kind, default, doc }
 }
 
+/// Says whether a text may be asked of a name server: labels of 1 to 63 letters, digits, hyphens and underscores.
+fn is_host_name(text: &str) -> bool {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let is_label = |label: &str| {
+        let fits = (1..=63).contains(&label.len());
+        fits && label.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+/// Names asked at once.
+const NAMES_MAX: usize = 8;
 const HOUR_MS: u64 = 3_600_000;
 
 /// All keys, sorted. The defaults of numbers equal `engine::Config::server`.
@@ -230,6 +260,8 @@ pub(super) const KEYS: &[Key] = &[
     key("log.level", Kind::Level, "info", "least severe level that is logged, or a filter"),
     key("network.file", Kind::Path, "", "network file; unless told DIR/network.toml, or the network named commons"),
     key("peers.bootstrap", Kind::Addresses, "", "URLs of peers dialled at the start and for ever after"),
+    key("peers.dns", Kind::Names, "", "DNS names whose TXT records tell of peers, asked every five minutes"),
+    key("peers.dns_server", Kind::Server, "", "name server that is asked for them; empty: those of this machine"),
     key("store.cache_mib", Kind::Number(1, 1 << 20), "64", "memory for pages of the store, MiB"),
     key("store.waiting_max", Kind::Number(16, 10_000_000), "131072", "records, about 300 bytes each, that wait in memory to be merged into the store's tables; twice as many for a while"),
 ];

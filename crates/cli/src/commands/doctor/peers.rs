@@ -1,8 +1,10 @@
 //! Whether the peers that a node shall dial can be reached from here.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use daemon::Settings;
 use daemon::api::types::{Config, Peer, PeerState};
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -47,6 +49,32 @@ async fn one(http: &reqwest::Client, address: &str, seen: Option<&Seen>) -> Find
             let mend = "see that the node there runs and its port is open: `trellis doctor` there";
             Finding::fail("bootstrap", format!("{shown}: {}", root_cause(&error)), mend)
         }
+    }
+}
+
+/// Asks for the names that shall tell of peers.
+pub(super) async fn names(settings: &Settings) -> Vec<Finding> {
+    join_all(settings.dns.iter().map(|name| told_by(name, settings.dns_server))).await
+}
+
+async fn told_by(name: &str, server: Option<SocketAddr>) -> Finding {
+    let mend = format!("a record such as: {name} TXT \"trellis=http://HOST:8880\"");
+    match daemon::dns::ask(name, server).await {
+        Err(why) => Finding::fail("dns", format!("{name}: {why}"), mend),
+        Ok(told) if told.addresses.is_empty() => Finding::fail(
+            "dns",
+            format!("{name} names no peer, {} broken records", told.broken),
+            mend,
+        ),
+        Ok(told) if 0 < told.broken + told.left_out => {
+            let (good, broken, left) = (told.addresses.len(), told.broken, told.left_out);
+            Finding::warn(
+                "dns",
+                format!("{name}: {good} peers, {broken} broken, {left} too many"),
+                mend,
+            )
+        }
+        Ok(told) => Finding::pass("dns", format!("{name}: {} peers", told.addresses.len())),
     }
 }
 

@@ -38,6 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "getrandom",
             "hyper",
             "hyper-util",
+            "hickory-resolver",
             "jiff",
             "lanes",
             "node",
