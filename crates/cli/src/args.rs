@@ -7,7 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     append, backup, checkpoint, completions, config, contradictions, demo, doctor, get, import,
-    invite, join, level, list, peers, publish, put, rm, root, sim, status, up, verify, watch,
+    invite, join, level, list, log, peers, people, publish, put, rm, root, sim, status, up, verify,
+    watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -30,6 +31,16 @@ pub(crate) struct Global {
     /// [default: the platform's data directory]
     #[arg(long, global = true, value_name = "DIR", env = "TRELLIS_DIR", display_order = 900)]
     pub(crate) dir: Option<PathBuf>,
+    /// Who acts: a file with the token that `trellis people add` gave [default: the operator's, in
+    /// the node's directory]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "TRELLIS_TOKEN_FILE",
+        display_order = 902
+    )]
+    pub(crate) token: Option<PathBuf>,
     /// Write JSON to standard output
     #[arg(long, global = true, display_order = 901)]
     pub(crate) json: bool,
@@ -58,6 +69,9 @@ pub(crate) enum Verb {
     Import(import::Args),
     #[command(subcommand)]
     Level(level::Verb),
+    #[command(subcommand)]
+    People(people::Verb),
+    Log(log::Args),
     Contradictions(contradictions::Args),
     #[command(subcommand)]
     Checkpoint(checkpoint::Verb),

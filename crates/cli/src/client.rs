@@ -32,8 +32,13 @@ pub struct Answer<T> {
 }
 
 impl Client {
-    /// Finds the node that runs on `directory`.
+    /// Finds the node that runs on `directory`, for its operator.
     pub fn find(directory: &Path) -> anyhow::Result<Self> {
+        Self::find_as(directory, None)
+    }
+
+    /// The same, for who has the token in this file.
+    pub fn find_as(directory: &Path, token: Option<&Path>) -> anyhow::Result<Self> {
         let run = directory.join("run.json");
         let text = match std::fs::read_to_string(&run) {
             Ok(text) => text,
@@ -44,9 +49,11 @@ impl Client {
         };
         let run_file: RunFile = serde_json::from_str(&text)
             .with_context(|| format!("{} is damaged: restart the node", run.display()))?;
-        let token = directory.join("token");
-        let token = std::fs::read_to_string(&token).with_context(|| {
-            format!("reading {}: run this as the user who runs the node", token.display())
+        let own = directory.join("token");
+        let file = token.unwrap_or(&own);
+        let token = std::fs::read_to_string(file).with_context(|| match token {
+            Some(_) => format!("reading {}, which should hold a token", file.display()),
+            None => format!("reading {}: run this as the user who runs the node", file.display()),
         })?;
         Self::at(directory, &run_file.api, token.trim())
     }
@@ -148,13 +155,12 @@ impl Client {
         match code.as_str() {
             "bad-request" | "bad-json" => Failure::usage(detail),
             "not-found" => Failure::not_found(detail),
-            "unauthorized" => Failure::refused(format!(
-                "the node at {} does not accept the token in {}: {detail}",
-                self.api,
-                self.directory.join("token").display()
-            )),
-            "conflict" | "forbidden-host" | "not-author" | "clock-off" | "state-full"
-            | "too-large" => Failure::refused(detail),
+            "unauthorized" => {
+                let api = &self.api;
+                Failure::refused(format!("the node at {api} does not accept this token: {detail}"))
+            }
+            "conflict" | "wrong-role" | "forbidden-host" | "not-author" | "clock-off"
+            | "state-full" | "too-large" => Failure::refused(detail),
             _ => anyhow!("{detail} ({code}, HTTP {})", status.as_u16()),
         }
     }

@@ -14,7 +14,9 @@ pub(crate) mod invite;
 pub(crate) mod join;
 pub(crate) mod level;
 pub(crate) mod list;
+pub(crate) mod log;
 pub(crate) mod peers;
+pub(crate) mod people;
 pub(crate) mod publish;
 pub(crate) mod put;
 pub(crate) mod rm;
@@ -38,13 +40,15 @@ use crate::output::Output;
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) directory: PathBuf,
+    /// The token of who acts, where it is not the operator.
+    pub(crate) token: Option<PathBuf>,
     pub(crate) output: Output,
 }
 
 impl Place {
     /// Finds the running node.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        Client::find(&self.directory)
+        Client::find_as(&self.directory, self.token.as_deref())
     }
 }
 
@@ -76,6 +80,8 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Import(args) => import::run(&args, &place()?).await,
         Verb::Level(verb) => level::run(&verb, &place()?).await,
         Verb::List(args) => list::run(&args, &place()?).await,
+        Verb::Log(args) => log::run(&args, &place()?).await,
+        Verb::People(verb) => people::run(&verb, &place()?).await,
         Verb::Peers(args) => peers::run(&args, &place()?).await,
         Verb::Publish(args) => publish::run(&args, &place()?).await,
         Verb::Put(args) => put::run(&args, &place()?).await,
@@ -95,7 +101,7 @@ fn place(global: &Global, output: Output) -> anyhow::Result<Place> {
         None => daemon::settings::default_directory()
             .context("name the node's directory with --dir DIR")?,
     };
-    Ok(Place { directory, output })
+    Ok(Place { directory, token: global.token.clone(), output })
 }
 
 /// A node wants every core; a question to one does not.
@@ -116,7 +122,9 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Join(_)
         | Verb::Level(_)
         | Verb::List(_)
+        | Verb::Log(_)
         | Verb::Peers(_)
+        | Verb::People(_)
         | Verb::Publish(_)
         | Verb::Put(_)
         | Verb::Rm(_)

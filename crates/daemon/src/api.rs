@@ -18,6 +18,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use node::people::Roster;
 use store::Read;
 use tokio::sync::watch;
 use transport::Transport;
@@ -62,8 +63,8 @@ pub(crate) struct Facts {
 type Shared = Arc<Context>;
 
 /// Makes the gate of one listener.
-pub(crate) fn gate(token: &str, address: SocketAddr) -> Gate {
-    Gate::new(token, address)
+pub(crate) fn gate(token: &str, address: SocketAddr, roster: watch::Receiver<Roster>) -> Gate {
+    Gate::new(token, address, roster)
 }
 
 /// Makes the router. Each path stands here and in [`document`]; a test compares them.
@@ -87,6 +88,9 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/v1/levels", get(routes::levels::list))
         .route("/v1/levels/own", get(routes::levels::own).post(routes::levels::set))
         .route("/v1/levels/own/{kind}", axum::routing::delete(routes::levels::remove))
+        .route("/v1/log", get(routes::log::read))
+        .route("/v1/people", get(routes::people::list).post(routes::people::add))
+        .route("/v1/people/{name}", axum::routing::delete(routes::people::remove))
         .route("/v1/proofs/{name}", get(routes::proofs::read))
         .route("/v1/import", post(routes::import::import))
         .route("/v1/root", get(routes::status::root))
@@ -104,14 +108,20 @@ pub(crate) fn router(context: Shared) -> Router {
 /// Checks who comes in, and counts how it went.
 async fn enter(
     axum::extract::State(context): axum::extract::State<Shared>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<axum::extract::MatchedPath>();
     let route = route.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    let response = match context.gate.admit(request.uri().path(), request.headers()) {
-        Ok(()) => next.run(request).await,
+    let path = request.uri().path();
+    let response = match context.gate.admit(&method, path, request.headers()) {
+        Ok(actor) => {
+            if let Some(actor) = actor {
+                request.extensions_mut().insert(actor);
+            }
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     };
     // A made-up method must not become a label of its own.

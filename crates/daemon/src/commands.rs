@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use node::levels::{OwnLevel, Reading};
+use node::people::{Actor, Assembly};
 use node::{
-    Addition, Answer, Command, CommandError, Draft, Minutes, PeerStatus, Place, Proven,
+    Addition, Answer, Command, CommandError, Decision, Draft, Minutes, PeerStatus, Place, Proven,
     Publication, Status,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -177,6 +178,19 @@ impl Commands {
         }
     }
 
+    /// Makes a decision in somebody's name; the answer is what the decision leads to.
+    pub async fn decide(&self, actor: Actor, decision: Decision) -> Result<Answer, Failure> {
+        self.ask(Command::Decide(actor, decision)).await
+    }
+
+    /// Returns who may decide here, and what waits for them.
+    pub async fn people(&self) -> Result<Assembly, Failure> {
+        match self.ask(Command::People).await? {
+            Answer::People(assembly) => Ok(*assembly),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Returns everybody the node knows of.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, Failure> {
         match self.ask(Command::Peers).await? {
@@ -227,7 +241,7 @@ impl Commands {
 }
 
 /// An answer of another command: a bug in the node, reported rather than believed.
-fn unexpected(answer: &Answer) -> Failure {
+pub(crate) fn unexpected(answer: &Answer) -> Failure {
     let name = match answer {
         Answer::Appended(_) => "appended",
         Answer::Checkpoints(_) => "checkpoints",
@@ -235,10 +249,12 @@ fn unexpected(answer: &Answer) -> Failure {
         Answer::Done => "done",
         Answer::Levels(_) => "levels",
         Answer::Peers(_) => "peers",
+        Answer::People(_) => "people",
         Answer::Proven(_) => "proven",
         Answer::Published { .. } => "published",
         Answer::Refused(error) => return Failure::Refused(error.clone()),
         Answer::Status(_) => "status",
+        Answer::Waits(_) => "waits",
         Answer::Written(_) => "written",
     };
     Failure::Store(format!("the node answered {name} to another question"))

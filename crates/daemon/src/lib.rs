@@ -15,6 +15,7 @@ mod doors;
 mod feed;
 mod invites;
 pub mod joining;
+pub mod journal;
 mod metrics;
 mod network;
 mod ports;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Effect as NetEffect, Input as NetInput};
+use node::people::Roster;
 use node::{Answer, Command, CommandError, CommandId, Effect, Input, Node, engine};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -48,6 +49,8 @@ pub(crate) struct Runtime {
     pub(crate) worked: mpsc::Receiver<Worked>,
     pub(crate) reporter: Reporter,
     pub(crate) condition: watch::Sender<Condition>,
+    /// Who may come in at the API.
+    pub(crate) roster: watch::Sender<Roster>,
     pub(crate) stop: CancellationToken,
     pub(crate) invites: Arc<Invites>,
     pub(crate) desk: Desk,
@@ -171,7 +174,18 @@ impl Runtime {
 
     fn perform_now(&mut self, effect: Effect) {
         let effect = match effect {
-            Effect::Answer(id, answer) => return self.answer(id, Ok(answer)),
+            Effect::Answer(id, answer) => {
+                if let Answer::People(assembly) = &answer {
+                    // What is on disk by now is who may come in, whoever waits for this answer.
+                    let roster = &assembly.roster;
+                    self.roster.send_if_modified(|it| {
+                        let changed = it != roster;
+                        it.clone_from(roster);
+                        changed
+                    });
+                }
+                return self.answer(id, Ok(answer));
+            }
             Effect::Net(effect) => effect,
         };
         match effect {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use engine::Unsigned;
 use etcetera::AppStrategy as _;
 use node::engine;
+use node::people::{Deed, Quorums};
 use store::StoreConfig;
 use wire::{Address, NetworkId};
 
@@ -92,6 +93,13 @@ impl Settings {
             cache_bytes: size("store.cache_mib").saturating_mul(1024 * 1024),
             layer_rows_max: size("store.waiting_max"),
         }
+    }
+
+    /// Returns how many Mirrors it takes, for each kind of decision.
+    pub fn quorums(&self) -> Quorums {
+        let need =
+            |deed: Deed| self.numbers.get(format!("quorum.{}", deed.key()).as_str()).copied();
+        Deed::ALL.into_iter().filter_map(|deed| Some((deed, need(deed)?))).collect()
     }
 
     /// Returns the protocol's settings; `door_port` and `public` are known after binding.
@@ -306,8 +314,14 @@ fn unknown_variable(name: &str) -> String {
 }
 
 /// Variables that other parts of the program read.
-const OTHER_VARIABLES: [&str; 5] =
-    ["TRELLIS_CONFIG", "TRELLIS_DIR", "TRELLIS_JSON", "TRELLIS_NO_COLOR", "TRELLIS_TOKEN"];
+const OTHER_VARIABLES: [&str; 6] = [
+    "TRELLIS_CONFIG",
+    "TRELLIS_DIR",
+    "TRELLIS_JSON",
+    "TRELLIS_NO_COLOR",
+    "TRELLIS_TOKEN",
+    "TRELLIS_TOKEN_FILE",
+];
 
 /// Reads a file's text as the first layer would, for the fuzz target.
 #[cfg(any(test, fuzzing))]

@@ -13,6 +13,7 @@ mod invites;
 mod lab;
 mod levels;
 mod life;
+mod people;
 mod receipts;
 mod settings;
 mod sketches;

@@ -175,7 +175,8 @@ pub struct Batch {
     pub author: Option<AuthorClock>,
     /// Rows of the council: new ones, and `None` for those that go.
     pub council: Vec<(Row, Option<Vec<u8>>)>,
-    /// Rows that the applications on top keep for themselves, by name; `None` for those that go.
+    /// Rows that the applications on top keep for themselves, by name; `None` for those that go. Of
+    /// names that begin with [`JOURNAL`] a node wakes up with the last alone.
     pub own: Vec<(String, Option<Vec<u8>>)>,
     /// Both sets after this batch, if it changes any.
     pub maps: Option<Box<Maps>>,
@@ -323,5 +324,7 @@ pub struct Accepted {
     pub from: Option<NodeId>,
 }
 
+/// Where rows begin that only grow in number: their names end in a number of twenty digits.
+pub const JOURNAL: &str = "journal/";
 /// Places read at once: more would hold memory, fewer would find their way too often.
 const GLANCED_AT_ONCE: usize = 4_096;

@@ -46,7 +46,7 @@ pub use config::{Checkpoints, Config, Unsigned};
 pub use engine::Engine;
 pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,
-    Glance, Input, Keep, Kept, Label, LinkId, Snapshot, TicketId,
+    Glance, Input, JOURNAL, Keep, Kept, Label, LinkId, Snapshot, TicketId,
 };
 pub use maps::Maps;
 pub use merkle::{Leaf, Map, Source, Stub};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::Decision;
 use crate::levels::{LevelError, OwnLevel, Reading};
+use crate::people::{Actor, Assembly, PeopleError, Vote};
 use bytes::Bytes;
 use engine::checkpoint::{Committee, Evidence, Sealed};
 use engine::{PeerStatus, Proven, Status};
@@ -24,12 +26,16 @@ pub enum Command {
     Checkpoints,
     /// Who signed two records with one number? At most so many, behind a place.
     Contradictions(Option<Digest>, usize),
+    /// Somebody decides something: refused unless its role and a quorum allow it.
+    Decide(Actor, Decision),
     /// Say goodbye to everybody; the node is about to stop.
     Leave,
     /// What is exact here of our levels, what do others see, and what of the budget is spent?
     Levels,
     /// Who is around?
     Peers,
+    /// Who may decide here, and what waits for them?
+    People,
     /// Prove what stands at a place of the state, or that nothing does.
     Prove(Place),
     /// Tell everybody.
@@ -49,6 +55,7 @@ impl Command {
     pub fn writes(&self) -> bool {
         match self {
             Self::Append(..)
+            | Self::Decide(..)
             | Self::Publish(_)
             | Self::Put(_)
             | Self::RemoveLevel(_)
@@ -59,6 +66,7 @@ impl Command {
             | Self::Leave
             | Self::Levels
             | Self::Peers
+            | Self::People
             | Self::Prove(_)
             | Self::Status => false,
         }
@@ -141,6 +149,8 @@ pub enum Answer {
     Levels(Vec<OwnLevel>),
     /// Everybody we know of.
     Peers(Vec<PeerStatus>),
+    /// Who may decide here; after a change, as it is on disk by then.
+    People(Box<Assembly>),
     /// What stands there. All that the proof speaks of is on disk.
     Proven(Proven),
     /// The message is on disk and on its way.
@@ -156,6 +166,8 @@ pub enum Answer {
     Refused(CommandError),
     /// How we are.
     Status(Box<Status>),
+    /// The decision takes more people; what was said is on disk.
+    Waits(Vote),
     /// The entries are on disk, in the order given.
     Written(Vec<RecordId>),
 }
@@ -198,6 +210,9 @@ pub enum CommandError {
     /// Entries that the node writes by itself.
     #[error("the collection {0} is written by this node itself, from the levels it is told")]
     OwnCollection(&'static str),
+    /// This person may not, or not so.
+    #[error(transparent)]
+    People(#[from] PeopleError),
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,

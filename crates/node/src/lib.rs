@@ -1,13 +1,16 @@
 //! The engine and what people do with it, without IO: the value that daemon and simulator drive.
 
 mod command;
+mod decision;
 mod evidence;
 pub mod levels;
 mod node;
+pub mod people;
 
 pub use command::{
     Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication,
 };
+pub use decision::Decision;
 pub use engine;
 pub use engine::{Counters, PeerState, PeerStatus, Proven, Status};
 pub use evidence::{BadEvidence, Evidence, Finding, state_root};

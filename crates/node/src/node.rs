@@ -1,9 +1,12 @@
 //! The switchboard between the engine and what operators ask of it.
 
+mod decide;
+
 use engine::{Engine, Now, Snapshot, Time};
 use wire::{Class, Content, Entry, Identity, Message, Slot, WireError, limits};
 
 use crate::levels::{self, Levels, Reading};
+use crate::people::{People, Quorums};
 use crate::{Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Publication};
 
 /// Something that happened.
@@ -29,6 +32,8 @@ pub enum Effect {
 pub struct Config {
     /// The protocol's settings.
     pub engine: engine::Config,
+    /// How many Mirrors it takes, for each kind of decision.
+    pub quorums: Quorums,
 }
 
 /// One node: the protocol and the applications on it.
@@ -37,13 +42,14 @@ pub struct Node {
     engine: Engine,
     levels: Levels,
     levels_at: Option<Time>,
+    people: People,
     stopping: bool,
 }
 
 impl Config {
     /// The defaults around an engine's settings.
     pub fn new(engine: engine::Config) -> Self {
-        Self { engine }
+        Self { engine, quorums: Quorums::new() }
     }
 }
 
@@ -56,10 +62,12 @@ impl Node {
         seed: [u8; 32],
         now: Now,
     ) -> Self {
-        let levels = Levels::new(&std::mem::take(&mut kept.own), &identity.id(), seed);
+        let own = std::mem::take(&mut kept.own);
+        let levels = Levels::new(&own, &identity.id(), seed);
         let levels_at = levels.deadline(now);
+        let people = People::new(&own, config.quorums, identity.clone());
         let engine = Engine::new(config.engine, identity, kept, seed, now);
-        Self { engine, levels, levels_at, stopping: false }
+        Self { engine, levels, levels_at, people, stopping: false }
     }
 
     /// Advances by one input; perform the effects in order.
@@ -77,6 +85,7 @@ impl Node {
                     answer => (answer, false),
                 };
                 let mut effects = self.engine.drain();
+                write_beside(&mut effects, self.people.rows());
                 self.tell_levels(&mut effects, now);
                 let answer =
                     if asks_levels { Answer::Levels(self.levels.own(now)) } else { answer };
@@ -97,6 +106,11 @@ impl Node {
         [self.engine.deadline(), self.levels_at].into_iter().flatten().min()
     }
 
+    /// Returns who may decide here.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
     /// Returns the engine, to look at.
     pub fn engine(&self) -> &Engine {
         &self.engine
@@ -115,6 +129,9 @@ impl Node {
             Command::Contradictions(after, max) => {
                 Answer::Contradictions(self.engine.contradictions(after.as_ref(), max))
             }
+            Command::Decide(actor, decision) => {
+                self.decide(&actor, decision, now).unwrap_or_else(Answer::Refused)
+            }
             Command::Leave => {
                 self.stopping = true;
                 self.engine.leave();
@@ -123,6 +140,7 @@ impl Node {
             // What is due is said first: the answer is made behind it.
             Command::Levels => Answer::Levels(Vec::new()),
             Command::Prove(place) => Answer::Proven(self.engine.prove(&place.key())),
+            Command::People => Answer::People(Box::new(self.people.assembly(now))),
             Command::Peers => Answer::Peers(self.engine.peer_list(now)),
             Command::Publish(publication) => {
                 self.publish(publication, now).unwrap_or_else(Answer::Refused)
@@ -265,16 +283,7 @@ impl Node {
         let own = self.levels.rows();
         if !own.is_empty() {
             let mut more = self.engine.drain();
-            let batch = more.iter_mut().find_map(|effect| {
-                if let engine::Effect::Persist(batch) = effect { Some(batch) } else { None }
-            });
-            match batch {
-                Some(batch) => batch.own = own,
-                None => {
-                    let batch = engine::Batch { own, ..engine::Batch::default() };
-                    more.insert(0, engine::Effect::Persist(batch));
-                }
-            }
+            write_beside(&mut more, own);
             effects.append(&mut more);
         }
         self.levels_at = if self.stopping { None } else { self.levels.deadline(now) };
@@ -301,6 +310,23 @@ impl Node {
             return Ok(());
         }
         Err(CommandError::Bad(WireError::TooLarge { what: "record bytes", size, max }))
+    }
+}
+
+/// Has rows written in the transaction of these effects, or in one before all that waits.
+fn write_beside(effects: &mut Vec<engine::Effect>, own: Vec<(String, Option<Vec<u8>>)>) {
+    if own.is_empty() {
+        return;
+    }
+    let batch = effects.iter_mut().find_map(|effect| {
+        if let engine::Effect::Persist(batch) = effect { Some(batch) } else { None }
+    });
+    match batch {
+        Some(batch) => batch.own.extend(own),
+        None => {
+            let batch = engine::Batch { own, ..engine::Batch::default() };
+            effects.insert(0, engine::Effect::Persist(batch));
+        }
     }
 }
 

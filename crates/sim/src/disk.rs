@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use checkpoint::Row as CouncilRow;
-use engine::{AuthorClock, Batch, BookRow, Snapshot};
+use engine::{AuthorClock, Batch, BookRow, JOURNAL, Snapshot};
 use wire::{NodeId, RecordId, Signed};
 
 use crate::vault::{Profile, Vault, alone};
@@ -46,7 +46,10 @@ impl Disk {
             };
         }
         let council = self.council.clone().into_iter().collect();
-        let own = self.own.clone().into_iter().collect();
+        let is_journal = |name: &&String| name.starts_with(JOURNAL);
+        let last = self.own.keys().rfind(is_journal);
+        let own = self.own.iter().filter(|(name, _)| !is_journal(name) || Some(*name) == last);
+        let own = own.map(|(name, value)| (name.clone(), value.clone())).collect();
         let book = book.into_values().collect();
         Snapshot { items, maps: None, book, author: self.author, council, own }
     }

@@ -244,6 +244,8 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         | Answer::Peers(_)
         | Answer::Proven(_)
         | Answer::Refused(_)
-        | Answer::Status(_) => &[],
+        | Answer::People(_)
+        | Answer::Status(_)
+        | Answer::Waits(_) => &[],
     }
 }

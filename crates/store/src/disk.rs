@@ -18,7 +18,7 @@ use std::sync::Arc;
 use node::engine::{Batch, Kept, Snapshot};
 use wire::{Digest, NetworkId, NodeId, RecordId, Set, Signed};
 
-use crate::{Cursor, Found, Named, Query, Read, Store, StoreError, until_full};
+use crate::{Cursor, Found, Named, OwnRow, Query, Read, Store, StoreError, until_full};
 use buckets::Shelf;
 pub use file::StoreConfig;
 pub(crate) use file::StoreFile;
@@ -114,6 +114,15 @@ impl Read for StoreFile {
         self.read(|view| view.record(id))
     }
 
+    fn own(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<OwnRow>, StoreError> {
+        self.read(|view| view.own(prefix, after, max))
+    }
+
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
         Ok(Arc::new(Frozen { view: self.view()?, path: self.path().to_owned() }))
     }
@@ -148,6 +157,15 @@ impl Read for Frozen {
 
     fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError> {
         self.read(|view| view.record(id))
+    }
+
+    fn own(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<OwnRow>, StoreError> {
+        self.read(|view| view.own(prefix, after, max))
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {

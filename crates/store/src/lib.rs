@@ -15,7 +15,7 @@ pub use disk::{DiskStore, StoreConfig, Verified};
 pub use error::StoreError;
 pub use lock::{DirLock, Holder};
 pub use memory::MemoryStore;
-pub use read::{BadCursor, Cursor, Found, Named, Query, Read};
+pub use read::{BadCursor, Cursor, Found, Named, OwnRow, Query, Read};
 
 use std::sync::Arc;
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use node::engine::checkpoint::Row;
-use node::engine::{self, AuthorClock, Batch, BookRow, Keep, Kept, Label, Snapshot};
+use node::engine::{self, AuthorClock, Batch, BookRow, JOURNAL, Keep, Kept, Label, Snapshot};
 use wire::{Digest, Hlc, NodeId, RecordId, Set, Signed};
 
 use crate::rows::NameKey;
-use crate::{Cursor, Found, Named, Query, Read, Store, StoreError, until_full};
+use crate::{Cursor, Found, Named, OwnRow, Query, Read, Store, StoreError, until_full};
 
 /// What a disk would hold, in memory. A clone is a copy of that disk and goes its own way.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Store for MemoryStore {
             book: contents.book.values().cloned().collect(),
             author: contents.author,
             council: contents.council.clone().into_iter().collect(),
-            own: contents.own.clone().into_iter().collect(),
+            own: contents.own_to_wake_up_with(),
         })
     }
 
@@ -129,6 +129,15 @@ impl Read for Shared {
         self.contents().record(id)
     }
 
+    fn own(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<OwnRow>, StoreError> {
+        Ok(self.contents().own_rows(prefix, after, max))
+    }
+
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
         Ok(Arc::new(Frozen(self.contents())))
     }
@@ -152,6 +161,15 @@ impl Read for Frozen {
 
     fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError> {
         self.0.record(id)
+    }
+
+    fn own(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<OwnRow>, StoreError> {
+        Ok(self.0.own_rows(prefix, after, max))
     }
 
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError> {
@@ -178,6 +196,24 @@ impl Contents {
                 None => self.own.remove(name),
             };
         }
+    }
+
+    /// Of the journal the last row: it may be long.
+    fn own_to_wake_up_with(&self) -> Vec<OwnRow> {
+        let is_journal = |name: &&String| name.starts_with(JOURNAL);
+        let last = self.own.keys().rfind(is_journal);
+        let wanted = |(name, _): &(&String, &Vec<u8>)| !is_journal(name) || Some(*name) == last;
+        let rows = self.own.iter().filter(wanted);
+        rows.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    fn own_rows(&self, prefix: &str, after: Option<&str>, max: usize) -> Vec<OwnRow> {
+        let from = after.unwrap_or(prefix);
+        let rows =
+            self.own.range::<str, _>((std::ops::Bound::Included(from), std::ops::Bound::Unbounded));
+        let rows = rows.filter(|(name, _)| after != Some(name.as_str()));
+        let rows = rows.take_while(|(name, _)| name.starts_with(prefix)).take(max);
+        rows.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn keep(&mut self, keep: &Keep) {

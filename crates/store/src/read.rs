@@ -26,10 +26,17 @@ pub trait Read: Send + Sync {
     /// Reads one record.
     fn record(&self, id: &RecordId) -> Result<Option<Signed>, StoreError>;
 
+    /// Reads rows of the applications whose names begin so, behind `after`, in the order of names.
+    fn own(&self, prefix: &str, after: Option<&str>, max: usize)
+    -> Result<Vec<OwnRow>, StoreError>;
+
     /// Returns a handle whose calls all see the state of this moment, whatever is written later.
     /// It keeps old pages from being used again: hold it for one answer, not for a life.
     fn snapshot(&self) -> Result<Arc<dyn Read>, StoreError>;
 }
+
+/// A row of the applications: its name and what is in it.
+pub type OwnRow = (String, Vec<u8>);
 
 /// Which entries to list.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

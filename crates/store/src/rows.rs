@@ -344,8 +344,10 @@ pub(crate) fn own_name(key: &str) -> Option<&str> {
     key.strip_prefix("own/")
 }
 
-/// Where they are.
-pub(crate) const OWN_KEYS: Range<&str> = "own/".."own0";
+/// Where they are: before the journal, and behind it.
+pub(crate) fn around_journal() -> (Range<&'static str>, Range<&'static str>) {
+    ("own/".."own/journal/", "own/journal0".."own0")
+}
 
 pub(crate) fn author_value(author: AuthorClock) -> Vec<u8> {
     [author.seq.to_be_bytes(), author.hlc.0.to_be_bytes()].concat()

@@ -23,6 +23,8 @@ mod levels;
 #[cfg(test)]
 mod newcomer;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod plain;
 #[cfg(test)]
 mod proofs;

@@ -4,8 +4,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::routes::{
-    checkpoints, contradictions, entries, events, import, invites, levels, messages, peers, probes,
-    proofs, status,
+    checkpoints, contradictions, entries, events, import, invites, levels, log, messages, peers,
+    people, probes, proofs, status,
 };
 use super::types::Gap;
 
@@ -24,7 +24,8 @@ use super::types::Gap;
         entries::list, entries::read, entries::write, entries::remove, entries::append, import::import,
         invites::list, invites::make, invites::accept, invites::refuse,
         checkpoints::list, checkpoints::read, contradictions::list,
-        levels::list, levels::own, levels::set, levels::remove, proofs::read,
+        levels::list, levels::own, levels::set, levels::remove, log::read,
+        people::list, people::add, people::remove, proofs::read,
         probes::livez, probes::readyz, probes::metrics
     ),
     components(schemas(Gap)),

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use node::CommandError;
 use node::levels::LevelError;
+use node::people::PeopleError;
 use wire::WireError;
 
 use super::types::ProblemBody;
@@ -54,11 +55,13 @@ pub enum Code {
     Unauthorized,
     /// The body's content type is not understood.
     UnsupportedMediaType,
+    /// Somebody else decides this.
+    WrongRole,
 }
 
 impl Code {
     /// All codes, as in docs/api.md.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadJson,
         Self::BadRequest,
         Self::Busy,
@@ -75,6 +78,7 @@ impl Code {
         Self::TooLarge,
         Self::Unauthorized,
         Self::UnsupportedMediaType,
+        Self::WrongRole,
     ];
 
     /// Returns the stable name.
@@ -96,6 +100,7 @@ impl Code {
             Self::TooLarge => "too-large",
             Self::Unauthorized => "unauthorized",
             Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::WrongRole => "wrong-role",
         }
     }
 
@@ -106,7 +111,7 @@ impl Code {
             Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::ClockOff | Self::Conflict => StatusCode::CONFLICT,
             Self::DiskFull | Self::StateFull => StatusCode::INSUFFICIENT_STORAGE,
-            Self::ForbiddenHost | Self::NotAuthor => StatusCode::FORBIDDEN,
+            Self::ForbiddenHost | Self::NotAuthor | Self::WrongRole => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::StoreFailed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -143,6 +148,16 @@ impl From<Failure> for Problem {
             Failure::Refused(CommandError::Full(_) | CommandError::NoRoom) => Code::StateFull,
             Failure::Refused(CommandError::Stopping) | Failure::Stopped => Code::Stopping,
             Failure::Store(_) => Code::StoreFailed,
+            Failure::Refused(CommandError::People(error)) => match error {
+                PeopleError::Name(_) => Code::BadRequest,
+                PeopleError::Unknown(_) => Code::NotFound,
+                PeopleError::Few { .. }
+                | PeopleError::Known(_)
+                | PeopleError::Many
+                | PeopleError::Voted(_)
+                | PeopleError::Waiting => Code::Conflict,
+                PeopleError::Role { .. } => Code::WrongRole,
+            },
         };
         Self::new(code, failure.to_string())
     }

@@ -7,7 +7,9 @@ mod events;
 mod invites;
 mod json;
 mod levels;
+mod log;
 mod messages;
+mod people;
 mod proofs;
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,11 @@ pub use json::Json;
 pub use levels::{
     LevelBudget, LevelLine, LevelNeed, LevelRow, LevelSeen, Levels, OwnLevelRow, OwnLevels,
 };
+pub use log::{Log, LogRow};
 pub use messages::{MessageClass, MessageKind, NewMessage, Published};
+pub use people::{
+    NewPerson, PeopleAnswer, PersonAnswer, PersonRole, PersonRow, QuorumRow, VoteRow,
+};
 pub use proofs::EntryProof;
 
 /// `trellis.status/1`: how this node is.

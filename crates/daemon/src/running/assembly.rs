@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use node::people::Roster;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -38,6 +39,7 @@ struct Wires {
     commands: Commands,
     condition: watch::Receiver<Condition>,
     metrics: Metrics,
+    roster: watch::Receiver<Roster>,
 }
 
 impl Start {
@@ -67,13 +69,13 @@ impl Start {
             settings: settings.shown(),
         };
         let (token, fresh) = (ground.home.token.clone(), ground.home.fresh);
-        let gate = crate::api::gate(&token, api_address);
         let reader = ground.store.reader();
         let invites = Invites::open(&settings.directory, ground.home.identity.clone())?;
         let invites = Arc::new(invites);
         let (transport, stop) = (door.transport.clone(), CancellationToken::new());
         let (runtime, wires, store_ended) =
             self.runtime(&settings, ground, door, (stop.clone(), invites.clone()))?;
+        let gate = crate::api::gate(&token, api_address, wires.roster);
         let commands = wires.commands.clone();
         let run = run_file(&facts);
         let context = Arc::new(Context {
@@ -134,6 +136,7 @@ impl Start {
         let node_id = home.identity.id();
         let network = home.network.id;
         let node = node::Node::new(config, home.identity, snapshot, seed()?, self.clock.now());
+        let (roster_sender, roster) = watch::channel(node.people().roster().clone());
         let tenancy = Tenancy::new(&settings.directory, home.lock);
         let (store, store_ended) =
             StoreThread::start(store, tenancy, stored_sender, metrics.store.clone())
@@ -158,11 +161,12 @@ impl Start {
             worked,
             reporter: Reporter::new(feed.clone(), node_id),
             condition: condition_sender,
+            roster: roster_sender,
             stop,
             invites,
             desk: Desk::default(),
         };
-        Ok((runtime, Wires { commands, condition, metrics }, store_ended))
+        Ok((runtime, Wires { commands, condition, metrics, roster }, store_ended))
     }
 }
 
@@ -186,7 +190,7 @@ fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> no
         }
         node::engine::Checkpoints { pace, committee, seat: home.seat.clone() }
     });
-    node::Config { engine }
+    node::Config { quorums: settings.quorums(), ..node::Config::new(engine) }
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

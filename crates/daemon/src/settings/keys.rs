@@ -262,6 +262,12 @@ pub(super) const KEYS: &[Key] = &[
     key("peers.bootstrap", Kind::Addresses, "", "URLs of peers dialled at the start and for ever after"),
     key("peers.dns", Kind::Names, "", "DNS names whose TXT records tell of peers, asked every five minutes"),
     key("peers.dns_server", Kind::Server, "", "name server that is asked for them; empty: those of this machine"),
+    key("quorum.alert_acknowledge", Kind::Number(1, 16), "1", "Mirrors it takes to acknowledge an alert here"),
+    key("quorum.alert_dispute", Kind::Number(1, 16), "1", "Mirrors it takes to dispute an alert"),
+    key("quorum.alert_raise", Kind::Number(1, 16), "1", "Mirrors it takes to raise an alert"),
+    key("quorum.rule_challenge", Kind::Number(1, 16), "1", "Mirrors it takes to challenge a rule"),
+    key("quorum.rule_commit", Kind::Number(1, 16), "1", "Mirrors it takes to put a rule forward"),
+    key("quorum.rule_confirm", Kind::Number(1, 16), "1", "Mirrors it takes to confirm a rule"),
     key("store.cache_mib", Kind::Number(1, 1 << 20), "64", "memory for pages of the store, MiB"),
     key("store.waiting_max", Kind::Number(16, 10_000_000), "131072", "records, about 300 bytes each, that wait in memory to be merged into the store's tables; twice as many for a while"),
 ];

@@ -17,7 +17,7 @@ use super::tables::{
     Progress, damaged,
 };
 use crate::rows::{self, BucketRow, ItemKey, ItemRow, LogKind, LogRow, NameKey, NameRow};
-use crate::{Cursor, Found, Named, Query, Verified};
+use crate::{Cursor, Found, Named, OwnRow, Query, Verified};
 
 /// Does not change while somebody holds it, and keeps old pages from being used again.
 pub(crate) struct View {
@@ -154,12 +154,40 @@ impl View {
             let row = row.ok_or_else(|| damaged("a row of the council"))?;
             snapshot.council.push((row, value.value().to_vec()));
         }
-        for pair in self.tables.meta.range(rows::OWN_KEYS)? {
+        // Of the journal the last row: it may be long.
+        let (before, behind) = rows::around_journal();
+        let journal = before.end.to_owned()..behind.start.to_owned();
+        let meta = &self.tables.meta;
+        let last = meta.range::<&str>(journal.start.as_str()..journal.end.as_str())?.next_back();
+        let others = [meta.range::<&str>(before)?, meta.range::<&str>(behind)?];
+        for pair in others.into_iter().flatten().chain(last) {
             let (key, value) = pair?;
             let name = rows::own_name(key.value()).ok_or_else(|| damaged("a row of its own"))?;
             snapshot.own.push((name.to_owned(), value.value().to_vec()));
         }
+        snapshot.own.sort();
         Ok(snapshot)
+    }
+
+    pub(crate) fn own(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<OwnRow>, redb::Error> {
+        let from = rows::own_key(after.unwrap_or(prefix));
+        let behind = (Bound::Excluded(from.as_str()), Bound::Unbounded);
+        let at = (Bound::Included(from.as_str()), Bound::Unbounded);
+        let range = if after.is_some() { behind } else { at };
+        let mut found = Vec::new();
+        for pair in self.tables.meta.range::<&str>(range)?.take(max) {
+            let (key, value) = pair?;
+            match rows::own_name(key.value()).filter(|name| name.starts_with(prefix)) {
+                Some(name) => found.push((name.to_owned(), value.value().to_vec())),
+                None => break,
+            }
+        }
+        Ok(found)
     }
 
     pub(crate) fn record(&self, id: &RecordId) -> Result<Option<Signed>, redb::Error> {

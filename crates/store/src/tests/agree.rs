@@ -39,7 +39,9 @@ fn any_batch() -> impl Strategy<Value = Batch> {
     let rows = vec((1..5_u8, 0..3_u64), 0..3);
     let author_clock = proptest::option::of((0..9_u64, 0..9_u64));
     let any_own = (
-        (0..4_u8).prop_map(|it| format!("levels/{it}")),
+        (0..12_u8).prop_map(|it| {
+            format!("{}/{}", ["journal", "alerts", "levels"][usize::from(it % 3)], it / 3)
+        }),
         proptest::option::of(vec(any::<u8>(), 0..4)),
     );
     let others = (author_clock, vec(any_row(), 0..4), vec(any_own, 0..3));
@@ -80,6 +82,13 @@ fn compare(one: &dyn Store, other: &dyn Store) {
     let ids: Vec<_> = snapshot.items.iter().map(|it| it.id).collect();
     assert_eq!(one.records(&ids, usize::MAX).unwrap(), other.records(&ids, usize::MAX).unwrap());
     let (one, other) = (one.reader(), other.reader());
+    for prefix in ["", "journal/", "levels/", "z"] {
+        for (after, max) in [(None, 9), (Some("journal/1"), 2), (Some("levels/0"), 9)] {
+            let rows = one.own(prefix, after, max).unwrap();
+            assert_eq!(rows, other.own(prefix, after, max).unwrap(), "{prefix:?} {after:?}");
+            assert!(rows.len() <= max && rows.is_sorted());
+        }
+    }
     for mut query in queries() {
         loop {
             let page = one.list(&query).unwrap();

@@ -1,0 +1,90 @@
+//! What people decide.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The kinds of decision.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Deed {
+    /// Everybody is warned.
+    RaiseAlert,
+    /// A warning was seen, and somebody takes care.
+    AcknowledgeAlert,
+    /// A warning is called wrong, to everybody.
+    DisputeAlert,
+    /// A rule is put forward.
+    CommitRule,
+    /// A rule is called right.
+    ConfirmRule,
+    /// A rule is called wrong.
+    ChallengeRule,
+    /// Somebody is named.
+    AddPerson,
+    /// A name is taken away.
+    RemovePerson,
+}
+
+/// No such kind of decision.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no such kind of decision")]
+pub struct UnknownDeed;
+
+impl Deed {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::RaiseAlert,
+        Self::AcknowledgeAlert,
+        Self::DisputeAlert,
+        Self::CommitRule,
+        Self::ConfirmRule,
+        Self::ChallengeRule,
+        Self::AddPerson,
+        Self::RemovePerson,
+    ];
+
+    /// Returns its words, as the log has them.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RaiseAlert => "alert.raise",
+            Self::AcknowledgeAlert => "alert.acknowledge",
+            Self::DisputeAlert => "alert.dispute",
+            Self::CommitRule => "rule.commit",
+            Self::ConfirmRule => "rule.confirm",
+            Self::ChallengeRule => "rule.challenge",
+            Self::AddPerson => "people.add",
+            Self::RemovePerson => "people.remove",
+        }
+    }
+
+    /// Returns its name in settings.
+    pub fn key(self) -> String {
+        self.name().replace('.', "_")
+    }
+
+    /// Says whether it is the operator's, and takes one. All others are for Mirrors.
+    pub fn is_operators(self) -> bool {
+        match self {
+            Self::AddPerson | Self::RemovePerson => true,
+            Self::AcknowledgeAlert
+            | Self::ChallengeRule
+            | Self::CommitRule
+            | Self::ConfirmRule
+            | Self::DisputeAlert
+            | Self::RaiseAlert => false,
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Deed {
+    type Err = UnknownDeed;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDeed> {
+        Self::ALL.into_iter().find(|it| it.name() == text).ok_or(UnknownDeed)
+    }
+}
