@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    append, backup, checkpoint, completions, config, contradictions, demo, doctor, get, import,
-    invite, join, level, list, log, peers, people, publish, put, rm, root, sim, status, up, verify,
-    watch,
+    alert, append, backup, checkpoint, completions, config, contradictions, demo, doctor, get,
+    import, invite, join, level, list, log, peers, people, publish, put, rm, root, sim, status, up,
+    verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -69,6 +69,8 @@ pub(crate) enum Verb {
     Import(import::Args),
     #[command(subcommand)]
     Level(level::Verb),
+    #[command(subcommand)]
+    Alert(alert::Verb),
     #[command(subcommand)]
     People(people::Verb),
     Log(log::Args),

@@ -1,5 +1,6 @@
 //! What each verb does: one file per verb.
 
+pub(crate) mod alert;
 pub(crate) mod append;
 pub(crate) mod backup;
 pub(crate) mod checkpoint;
@@ -65,6 +66,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
     let Arguments { global, verb } = arguments;
     let place = || place(&global, output);
     match verb {
+        Verb::Alert(verb) => alert::run(&verb, &place()?).await,
         Verb::Checkpoint(verb) => checkpoint::run(&verb, &place()?).await,
         Verb::Append(args) => append::run(&args, &place()?).await,
         Verb::Backup(verb) => backup::run(&verb, &place()?),
@@ -109,6 +111,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match verb {
         Verb::Demo(_) | Verb::Up(_) => tokio::runtime::Builder::new_multi_thread(),
         Verb::Append(_)
+        | Verb::Alert(_)
         | Verb::Backup(_)
         | Verb::Check(_)
         | Verb::Checkpoint(_)

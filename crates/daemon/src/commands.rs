@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use node::alerts::Alert;
 use node::levels::{OwnLevel, Reading};
 use node::people::{Actor, Assembly};
 use node::{
@@ -183,6 +184,15 @@ impl Commands {
         self.ask(Command::Decide(actor, decision)).await
     }
 
+    /// Returns what the node was warned of, the newest first, and how many alerts of its own would go
+    /// first by now.
+    pub async fn alerts(&self) -> Result<(Vec<Alert>, u64), Failure> {
+        match self.ask(Command::Alerts).await? {
+            Answer::Alerts(alerts, left) => Ok((alerts, left)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Returns who may decide here, and what waits for them.
     pub async fn people(&self) -> Result<Assembly, Failure> {
         match self.ask(Command::People).await? {
@@ -244,6 +254,7 @@ impl Commands {
 pub(crate) fn unexpected(answer: &Answer) -> Failure {
     let name = match answer {
         Answer::Appended(_) => "appended",
+        Answer::Alerts(..) => "alerts",
         Answer::Checkpoints(_) => "checkpoints",
         Answer::Contradictions(_) => "contradictions",
         Answer::Done => "done",

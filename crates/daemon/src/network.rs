@@ -20,6 +20,10 @@ pub(crate) struct Network {
     pub(crate) message_life_ms_max: u64,
     /// Slots of an author in each collection and hour of expiry.
     pub(crate) slots_max: usize,
+    /// Alerts of one author that go first at once.
+    pub(crate) alert_burst: u64,
+    /// How often an author gains one back, milliseconds.
+    pub(crate) alert_every_ms: u64,
     /// Who attests, and when; `None` where nobody does.
     pub(crate) checkpoints: Option<(Pace, Arc<Committee>)>,
 }
@@ -31,9 +35,18 @@ struct File {
     body_bytes_max: Option<usize>,
     message_life_h_max: Option<u64>,
     appended_max: Option<usize>,
+    #[serde(default)]
+    alerts: AlertBudget,
     checkpoints: Option<Times>,
     #[serde(default)]
     attester: Vec<AttesterRow>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertBudget {
+    burst: Option<u64>,
+    per_hour: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -79,8 +92,30 @@ impl Network {
         let id = Digest::of("trellis-network-v1", &[text.as_bytes()]);
         let message_life_ms_max = hours * HOUR_MS;
         let name = file.name;
-        Ok(Self { id, name, body_bytes_max, message_life_ms_max, slots_max, checkpoints })
+        let (alert_burst, alert_every_ms) = alert_budget(&file.alerts)?;
+        Ok(Self {
+            id,
+            name,
+            body_bytes_max,
+            message_life_ms_max,
+            slots_max,
+            alert_burst,
+            alert_every_ms,
+            checkpoints,
+        })
     }
+}
+
+/// Returns how many alerts of an author go first at once, and how often it gains one back (ALERT-1).
+fn alert_budget(budget: &AlertBudget) -> Result<(u64, u64), String> {
+    let (burst, per_hour) = (budget.burst.unwrap_or(10), budget.per_hour.unwrap_or(6));
+    if !(1..=1_000).contains(&burst) {
+        return Err("alerts.burst must be 1 to 1000".to_owned());
+    }
+    if !(1..=HOUR_MS).contains(&per_hour) {
+        return Err(format!("alerts.per_hour must be 1 to {HOUR_MS}"));
+    }
+    Ok((burst, HOUR_MS / per_hour))
 }
 
 fn pace(times: &Times) -> Result<Pace, String> {

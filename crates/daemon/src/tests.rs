@@ -1,5 +1,6 @@
 //! One real node: its settings, its directory, its API and what survives it.
 
+mod alerts;
 mod api;
 mod checkpoints;
 mod directory;

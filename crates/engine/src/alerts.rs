@@ -35,6 +35,12 @@ impl Alerts {
         }
     }
 
+    /// Returns how many more of an author go first at this moment.
+    pub(crate) fn left(&self, author: &NodeId, now: Now) -> u64 {
+        let owed_ms = self.complete_at(author, now).0.saturating_sub(now.mono_ms);
+        self.burst.saturating_sub(owed_ms.div_ceil(self.every_ms.max(1)))
+    }
+
     /// The same, and counts it.
     pub(crate) fn spend(&mut self, author: &NodeId, said: Class, now: Now) -> Class {
         let class = self.class(author, said, now);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Decision;
+use crate::alerts::{Alert, AlertError};
 use crate::levels::{LevelError, OwnLevel, Reading};
 use crate::people::{Actor, Assembly, PeopleError, Vote};
 use bytes::Bytes;
@@ -22,6 +23,8 @@ pub enum Command {
     Append(Vec<Addition>, u64),
     /// Dial an address now, and again until somebody answers; then the address book has it.
     AddPeer(Address),
+    /// What are we warned of?
+    Alerts,
     /// What is final, and who broke its word?
     Checkpoints,
     /// Who signed two records with one number? At most so many, behind a place.
@@ -61,6 +64,7 @@ impl Command {
             | Self::RemoveLevel(_)
             | Self::SetLevels(_) => true,
             Self::AddPeer(_)
+            | Self::Alerts
             | Self::Checkpoints
             | Self::Contradictions(..)
             | Self::Leave
@@ -139,6 +143,9 @@ pub struct Minutes {
 pub enum Answer {
     /// The entries are on disk, in the order given.
     Appended(Vec<(RecordId, Slot)>),
+    /// What was heard and has not expired, the newest first, and how many alerts of our own would go
+    /// first by now.
+    Alerts(Vec<Alert>, u64),
     /// What is known of checkpoints; `None` where the network has no attesters.
     Checkpoints(Option<Box<Minutes>>),
     /// The places of the proofs, and their records; all of them are on disk.
@@ -181,6 +188,9 @@ pub enum CommandError {
          would refuse another one; set the clock, or wait"
     )]
     Ahead(u64),
+    /// Not so, or not now.
+    #[error(transparent)]
+    Alert(#[from] AlertError),
     /// The caller's labels or sizes are off.
     #[error(transparent)]
     Bad(#[from] WireError),
@@ -213,6 +223,9 @@ pub enum CommandError {
     /// This person may not, or not so.
     #[error(transparent)]
     People(#[from] PeopleError),
+    /// Messages that decisions of people alone make.
+    #[error("the topic {0} is for decisions of people: see `trellis {word} --help`", word = .0.split('-').next().unwrap_or_default().trim_end_matches('s'))]
+    OwnTopic(String),
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,

@@ -1,11 +1,13 @@
 //! The engine and what people do with it, without IO: the value that daemon and simulator drive.
 
+pub mod alerts;
 mod command;
 mod decision;
 mod evidence;
 pub mod levels;
 mod node;
 pub mod people;
+mod row;
 
 pub use command::{
     Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication,

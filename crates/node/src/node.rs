@@ -5,6 +5,7 @@ mod decide;
 use engine::{Engine, Now, Snapshot, Time};
 use wire::{Class, Content, Entry, Identity, Message, Slot, WireError, limits};
 
+use crate::alerts::{self, Alerts};
 use crate::levels::{self, Levels, Reading};
 use crate::people::{People, Quorums};
 use crate::{Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Publication};
@@ -43,6 +44,7 @@ pub struct Node {
     levels: Levels,
     levels_at: Option<Time>,
     people: People,
+    alerts: Alerts,
     stopping: bool,
 }
 
@@ -65,9 +67,10 @@ impl Node {
         let own = std::mem::take(&mut kept.own);
         let levels = Levels::new(&own, &identity.id(), seed);
         let levels_at = levels.deadline(now);
+        let alerts = Alerts::new(&own);
         let people = People::new(&own, config.quorums, identity.clone());
         let engine = Engine::new(config.engine, identity, kept, seed, now);
-        Self { engine, levels, levels_at, people, stopping: false }
+        Self { engine, levels, levels_at, people, alerts, stopping: false }
     }
 
     /// Advances by one input; perform the effects in order.
@@ -85,7 +88,7 @@ impl Node {
                     answer => (answer, false),
                 };
                 let mut effects = self.engine.drain();
-                write_beside(&mut effects, self.people.rows());
+                self.look_at(&mut effects, now);
                 self.tell_levels(&mut effects, now);
                 let answer =
                     if asks_levels { Answer::Levels(self.levels.own(now)) } else { answer };
@@ -95,6 +98,7 @@ impl Node {
             }
             Input::Net(input) => {
                 let mut effects = self.engine.handle(input, now);
+                self.look_at(&mut effects, now);
                 self.tell_levels(&mut effects, now);
                 effects.into_iter().map(Effect::Net).collect()
             }
@@ -124,6 +128,9 @@ impl Node {
             Command::AddPeer(address) => {
                 self.engine.add_peer(address);
                 Answer::Done
+            }
+            Command::Alerts => {
+                Answer::Alerts(self.alerts.all(now), self.engine.own_alerts_left(now))
             }
             Command::Checkpoints => Answer::Checkpoints(self.minutes().map(Box::new)),
             Command::Contradictions(after, max) => {
@@ -171,6 +178,9 @@ impl Node {
         let Publication { topic, kind, payload, reply_to, life_ms, class } = publication;
         if class == Class::Control {
             return Err(CommandError::Control);
+        }
+        if alerts::is_own_topic(&topic) {
+            return Err(CommandError::OwnTopic(topic));
         }
         let life_ms_max = self.engine.config().message_life_ms_max;
         if life_ms == 0 || life_ms_max < life_ms {

@@ -7,7 +7,7 @@ mod deed;
 mod journal;
 mod person;
 mod roster;
-mod row;
+
 mod votes;
 
 use std::collections::BTreeMap;

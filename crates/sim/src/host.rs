@@ -237,6 +237,7 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         Answer::Written(ids) => ids,
         // What was appended makes room for what is appended later: nobody need hold it in the end.
         Answer::Appended(_)
+        | Answer::Alerts(..)
         | Answer::Checkpoints(_)
         | Answer::Contradictions(_)
         | Answer::Done

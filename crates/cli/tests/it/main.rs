@@ -3,6 +3,8 @@
 //! `cfg(test)` says to the lints that helpers beside the tests are tests too.
 
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod attesters;
 #[cfg(test)]
 mod backups;

@@ -4,8 +4,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::routes::{
-    checkpoints, contradictions, entries, events, import, invites, levels, log, messages, peers,
-    people, probes, proofs, status,
+    alerts, checkpoints, contradictions, entries, events, import, invites, levels, log, messages,
+    peers, people, probes, proofs, status,
 };
 use super::types::Gap;
 
@@ -23,6 +23,7 @@ use super::types::Gap;
         peers::list, peers::add, messages::publish, events::events,
         entries::list, entries::read, entries::write, entries::remove, entries::append, import::import,
         invites::list, invites::make, invites::accept, invites::refuse,
+        alerts::list, alerts::raise, alerts::read, alerts::acknowledge, alerts::dispute,
         checkpoints::list, checkpoints::read, contradictions::list,
         levels::list, levels::own, levels::set, levels::remove, log::read,
         people::list, people::add, people::remove, proofs::read,

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use node::CommandError;
+use node::alerts::AlertError;
 use node::levels::LevelError;
 use node::people::PeopleError;
 use wire::WireError;
@@ -142,12 +143,18 @@ impl From<Failure> for Problem {
                 | CommandError::Level(_)
                 | CommandError::Life(_)
                 | CommandError::NoSlot(_)
-                | CommandError::OwnCollection(_),
+                | CommandError::OwnCollection(_)
+                | CommandError::OwnTopic(_),
             ) => Code::BadRequest,
             Failure::Refused(CommandError::Ahead(_) | CommandError::Clock(_)) => Code::ClockOff,
             Failure::Refused(CommandError::Full(_) | CommandError::NoRoom) => Code::StateFull,
             Failure::Refused(CommandError::Stopping) | Failure::Stopped => Code::Stopping,
             Failure::Store(_) => Code::StoreFailed,
+            Failure::Refused(CommandError::Alert(error)) => match error {
+                AlertError::Acknowledged(_) | AlertError::Disputed => Code::Conflict,
+                AlertError::Lasts | AlertError::Text => Code::BadRequest,
+                AlertError::Unknown => Code::NotFound,
+            },
             Failure::Refused(CommandError::People(error)) => match error {
                 PeopleError::Name(_) => Code::BadRequest,
                 PeopleError::Unknown(_) => Code::NotFound,

@@ -1,5 +1,6 @@
 //! The routes, by noun.
 
+pub(super) mod alerts;
 pub(super) mod checkpoints;
 pub(super) mod contradictions;
 pub(super) mod entries;

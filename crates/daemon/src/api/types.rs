@@ -1,5 +1,6 @@
 //! The shapes of docs/api.md, as they cross the API in both directions.
 
+mod alerts;
 mod checkpoints;
 mod contradictions;
 mod entries;
@@ -16,6 +17,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub use alerts::{
+    AcknowledgedRow, AlertAnswer, AlertRow, AlertSeverity, Alerts, DisputeRow, NewAcknowledgement,
+    NewAlert, NewDispute, Told,
+};
+pub(crate) use alerts::{Reason, Said};
 pub use checkpoints::{
     AttesterAnswer, CheckpointAnswer, CheckpointRow, Checkpoints, EvidenceAnswer,
 };
@@ -33,7 +39,7 @@ pub use levels::{
 pub use log::{Log, LogRow};
 pub use messages::{MessageClass, MessageKind, NewMessage, Published};
 pub use people::{
-    NewPerson, PeopleAnswer, PersonAnswer, PersonRole, PersonRow, QuorumRow, VoteRow,
+    NewPerson, PeopleAnswer, PersonAnswer, PersonRole, PersonRow, QuorumRow, VoteRow, Waits,
 };
 pub use proofs::EntryProof;
 

@@ -173,6 +173,8 @@ impl Start {
 fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> node::Config {
     let mut engine = settings.engine(home.network.id);
     engine.body_bytes_max = home.network.body_bytes_max;
+    engine.alert_burst = home.network.alert_burst;
+    engine.alert_every_ms = home.network.alert_every_ms;
     match door {
         Some(address) if address.ip().is_unspecified() => engine.door_port = Some(address.port()),
         // One fixed address is the only place where anybody can reach us.

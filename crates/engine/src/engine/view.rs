@@ -29,6 +29,11 @@ impl Engine {
         Proven { root: map.root(), entries: map.len(), value, proof: map.prove(key).encode(key) }
     }
 
+    /// Returns who we are.
+    pub fn me(&self) -> NodeId {
+        self.me
+    }
+
     /// Returns how many links have said hello.
     pub fn links_len(&self) -> usize {
         self.links.greeted_len()
@@ -37,6 +42,11 @@ impl Engine {
     /// Returns the class in which the next message of ours that says this one is handled.
     pub fn class_of_own(&self, said: Class, now: Now) -> Class {
         self.alerts.class(&self.me, said, now)
+    }
+
+    /// Returns how many more alerts of ours go first at this moment (ALERT-1).
+    pub fn own_alerts_left(&self, now: Now) -> u64 {
+        self.alerts.left(&self.me, now)
     }
 
     /// Returns how many bodies larger than one frame are coming or kept at hand, and their bytes.

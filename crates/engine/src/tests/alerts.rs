@@ -26,6 +26,10 @@ fn a_burst_of_fifty_then_ten_a_second() {
     let mut alerts = Alerts::new(&config());
     assert_eq!(spend(&mut alerts, &author(1), 60, at(5_000)), 50);
     assert_eq!(spend(&mut alerts, &author(1), 60, at(5_099)), 0);
+    assert_eq!(
+        [at(5_099), at(5_100), at(5_250), at(90_000)].map(|at| alerts.left(&author(1), at)),
+        [0, 1, 2, 50]
+    );
     assert_eq!(spend(&mut alerts, &author(1), 60, at(6_000)), 10);
     assert_eq!(spend(&mut alerts, &author(2), 60, at(6_000)), 50, "each author has its own");
     assert_eq!(spend(&mut alerts, &author(1), 60, at(60_000)), 50);

@@ -1,9 +1,11 @@
 //! Decisions of people: checked, weighed, done and written into the log, or nothing at all.
 
-use engine::Now;
+use engine::{Accepted, Event, Now};
+use wire::{Content, Message};
 
-use super::Node;
-use crate::people::{Actor, Standing};
+use super::{Node, write_beside};
+use crate::alerts::{self, Acknowledgement, Heard, Logged};
+use crate::people::{Actor, Line, Standing};
 use crate::{Answer, CommandError, Decision};
 
 impl Node {
@@ -16,10 +18,10 @@ impl Node {
     ) -> Result<Answer, CommandError> {
         self.may_write(now)?;
         let verdict = self.people.weigh(actor, decision.deed(), &decision.text(), now)?;
-        self.check_decision(&decision)?;
+        self.check_decision(&decision, now)?;
         match verdict.standing() {
             Standing::Decided => {
-                let answer = self.carry_out(decision, now)?;
+                let answer = self.carry_out(actor, decision, now)?;
                 self.people.record(verdict, now);
                 Ok(answer.unwrap_or_else(|| self.assembly(now)))
             }
@@ -31,25 +33,107 @@ impl Node {
     }
 
     /// Says whether a decision can be carried out, for who would only say yes to it by now.
-    fn check_decision(&self, decision: &Decision) -> Result<(), CommandError> {
+    fn check_decision(&self, decision: &Decision, now: Now) -> Result<(), CommandError> {
         match decision {
+            Decision::AcknowledgeAlert { alert, note, life_ms } => {
+                alerts::check(note)?;
+                Ok(self.alerts.check_acknowledge(alert, *life_ms, now)?)
+            }
             Decision::AddPerson { name, .. } => Ok(self.people.check_new(name)?),
+            Decision::DisputeAlert { alert, payload } => {
+                self.alerts.check_dispute(alert, &self.engine.me(), now)?;
+                self.check_message(&alerts::dispute(*alert, payload)?)
+            }
+            Decision::RaiseAlert { payload, life_ms } => {
+                let max = self.engine.config().message_life_ms_max;
+                if *life_ms == 0 || max < *life_ms {
+                    return Err(CommandError::Life(max));
+                }
+                self.check_message(&alerts::alert(payload)?)
+            }
             Decision::RemovePerson(name) => Ok(self.people.check_known(name)?),
         }
     }
 
     /// Does what was decided. Without an answer it is about people.
-    fn carry_out(&mut self, decision: Decision, now: Now) -> Result<Option<Answer>, CommandError> {
+    fn carry_out(
+        &mut self,
+        actor: &Actor,
+        decision: Decision,
+        now: Now,
+    ) -> Result<Option<Answer>, CommandError> {
         match decision {
+            Decision::AcknowledgeAlert { alert, note, life_ms } => {
+                let (at_ms, by) = (now.unix_ms, actor.name.clone());
+                let until_ms = at_ms.saturating_add(life_ms);
+                self.alerts.acknowledge(&alert, Acknowledgement { by, at_ms, until_ms, note });
+                Ok(Some(Answer::Done))
+            }
             Decision::AddPerson { name, role, token } => {
                 self.people.add(&name, role, token, now);
                 Ok(None)
+            }
+            Decision::DisputeAlert { alert, payload } => {
+                // It goes when the alert does.
+                let expires_ms = self.alerts.get(&alert, now)?.expires_ms;
+                let life_ms = expires_ms.saturating_sub(now.unix_ms).max(1);
+                self.tell(alerts::dispute(alert, &payload)?, life_ms, now).map(Some)
+            }
+            Decision::RaiseAlert { payload, life_ms } => {
+                self.tell(alerts::alert(&payload)?, life_ms, now).map(Some)
             }
             Decision::RemovePerson(name) => {
                 self.people.remove(&name);
                 Ok(None)
             }
         }
+    }
+
+    fn check_message(&self, message: &Message) -> Result<(), CommandError> {
+        message.check()?;
+        self.check_size(message.topic.len() + message.payload.len())
+    }
+
+    fn tell(&mut self, message: Message, life_ms: u64, now: Now) -> Result<Answer, CommandError> {
+        let class = self.engine.class_of_own(message.class, now);
+        let links = self.engine.links_len();
+        let ids = self.engine.write(vec![(Content::Message(message), life_ms)], now);
+        match ids.first() {
+            Some(id) => Ok(Answer::Published { id: *id, links, class }),
+            None => Err(CommandError::NoRoom),
+        }
+    }
+
+    /// Looks at what entered for the people here, and has their rows written in the same transaction.
+    pub(super) fn look_at(&mut self, effects: &mut Vec<engine::Effect>, now: Now) {
+        for effect in effects.iter() {
+            if let engine::Effect::Report(Event::Accepted(accepted)) = effect {
+                self.hear(accepted, now);
+            }
+        }
+        let mut rows = self.alerts.rows();
+        rows.append(&mut self.people.rows());
+        write_beside(effects, rows);
+    }
+
+    /// Notes an alert that somebody else raised, or disputes, in the log (ALERT-3).
+    fn hear(&mut self, accepted: &Accepted, now: Now) {
+        let Some(heard) = self.alerts.hear(accepted, now) else { return };
+        let (deed, id, author) = match heard {
+            Heard::Alert(id, author) => ("alert.received", id, author),
+            Heard::Dispute(id, author) => ("dispute.received", id, author),
+        };
+        if author == self.engine.me() {
+            return;
+        }
+        let (result, what) = match self.alerts.log(now) {
+            Logged::Alone => ("shown", format!("{{\"id\":\"{id}\",\"node\":\"{author}\"}}")),
+            Logged::More => ("more", "{\"more\":\"than are logged one by one today\"}".to_owned()),
+            Logged::Unsaid => return,
+        };
+        let (person, role) = ("-".to_owned(), "node");
+        let (deed, result) = (deed.to_owned(), result.to_owned());
+        self.people.note(&Line { person, role, deed, result, what }, now);
     }
 
     fn assembly(&self, now: Now) -> Answer {

@@ -5,7 +5,7 @@
 use engine::JOURNAL;
 use wire::{Digest, Identity, NodeId};
 
-use super::row::{Words, is_line};
+use crate::row::{Words, is_line};
 
 /// One line to be.
 #[derive(Clone, Debug, Eq, PartialEq)]

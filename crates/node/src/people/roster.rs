@@ -6,7 +6,7 @@ use wire::Digest;
 
 use super::Role;
 use super::person::is_person;
-use super::row::Words;
+use crate::row::Words;
 
 /// Everybody who was named. Bound: [`PEOPLE_MAX`]; nobody makes room.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

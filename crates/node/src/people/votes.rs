@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wire::Digest;
 
 use super::Deed;
-use super::row::{Words, is_line};
+use crate::row::{Words, is_line};
 
 /// A decision that some have made, and that takes more.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -3,14 +3,15 @@
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use node::people::{Actor, Assembly};
+use node::people::{Actor, Assembly, Vote};
 use node::{Answer, Decision};
 
 use super::Shared;
 use crate::api::problem::{Code, Problem};
-use crate::api::types::{NewPerson, PeopleAnswer, PersonAnswer, ProblemBody};
+use crate::api::types::{NewPerson, PeopleAnswer, PersonAnswer, ProblemBody, Waits};
 use crate::api::{admit, body};
 use crate::commands::unexpected;
 
@@ -58,6 +59,11 @@ fn people(answer: Answer) -> Result<Assembly, Problem> {
         Answer::People(assembly) => Ok(*assembly),
         other => Err(unexpected(&other).into()),
     }
+}
+
+/// Says that a decision takes another Mirror.
+pub(super) fn waits(vote: &Vote) -> Response {
+    (StatusCode::ACCEPTED, Json(Waits::of(vote))).into_response()
 }
 
 fn fresh_token() -> Result<String, Problem> {

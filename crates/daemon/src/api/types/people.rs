@@ -68,6 +68,16 @@ pub struct QuorumRow {
     pub need: u64,
 }
 
+/// `trellis.waits/1`: a decision takes another Mirror; this one's word is kept.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Waits {
+    /// `trellis.waits/1`.
+    pub schema: String,
+    /// The decision.
+    #[serde(flatten)]
+    pub vote: VoteRow,
+}
+
 /// Body of `POST /v1/people`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +132,12 @@ impl VoteRow {
             need: vote.need,
             until: rfc3339(vote.until_ms),
         }
+    }
+}
+
+impl Waits {
+    pub(crate) fn of(vote: &Vote) -> Self {
+        Self { schema: "trellis.waits/1".to_owned(), vote: VoteRow::of(vote) }
     }
 }
 
