@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     alert, append, backup, checkpoint, completions, config, contradictions, demo, doctor, get,
-    import, invite, join, level, list, log, peers, people, publish, put, rm, root, sim, status, up,
-    verify, watch,
+    import, invite, join, level, list, log, peers, people, publish, put, rm, root, send, sim,
+    status, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -58,6 +58,7 @@ pub(crate) enum Verb {
     Invite(invite::Args),
     Join(join::Args),
     Publish(publish::Args),
+    Send(send::Args),
     Watch(watch::Args),
     Put(put::Args),
     Append(append::Args),

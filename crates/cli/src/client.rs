@@ -161,6 +161,7 @@ impl Client {
             }
             "conflict" | "wrong-role" | "forbidden-host" | "not-author" | "clock-off"
             | "state-full" | "too-large" => Failure::refused(detail),
+            "undelivered" => anyhow!(detail),
             _ => anyhow!("{detail} ({code}, HTTP {})", status.as_u16()),
         }
     }

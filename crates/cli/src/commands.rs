@@ -22,6 +22,7 @@ pub(crate) mod publish;
 pub(crate) mod put;
 pub(crate) mod rm;
 pub(crate) mod root;
+pub(crate) mod send;
 pub(crate) mod sim;
 pub(crate) mod status;
 pub(crate) mod up;
@@ -89,6 +90,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Put(args) => put::run(&args, &place()?).await,
         Verb::Rm(args) => rm::run(&args, &place()?).await,
         Verb::Root(args) => root::run(&args, &place()?).await,
+        Verb::Send(args) => send::run(&args, &place()?).await,
         Verb::Sim(verb) => sim::run(verb, output).await,
         Verb::Status(args) => status::run(&args, &place()?).await,
         Verb::Up(args) => up::run(&args, &place()?).await,
@@ -132,6 +134,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Put(_)
         | Verb::Rm(_)
         | Verb::Root(_)
+        | Verb::Send(_)
         | Verb::Sim(_)
         | Verb::Status(_)
         | Verb::Verify(_)

@@ -75,6 +75,7 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/v1/checkpoints/{name}", get(routes::checkpoints::read))
         .route("/v1/status", get(routes::status::status))
         .route("/v1/peers", get(routes::peers::list).post(routes::peers::add))
+        .route("/v1/direct", post(routes::letters::send))
         .route("/v1/messages", post(routes::messages::publish))
         .route("/v1/events", get(routes::events::events))
         .route("/v1/entries", get(routes::entries::list).post(routes::entries::append))

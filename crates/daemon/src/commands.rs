@@ -6,11 +6,11 @@ use node::alerts::Alert;
 use node::levels::{OwnLevel, Reading};
 use node::people::{Actor, Assembly};
 use node::{
-    Addition, Answer, Command, CommandError, Decision, Draft, Minutes, PeerStatus, Place, Proven,
-    Publication, Status,
+    Addition, Answer, Command, CommandError, Decision, Delivery, Draft, Minutes, Note, PeerStatus,
+    Place, Proven, Publication, Status,
 };
 use tokio::sync::{mpsc, oneshot};
-use wire::{Address, Class, Digest, RecordId, Slot};
+use wire::{Address, Class, Digest, LetterId, RecordId, Slot};
 
 use crate::feed::Feed;
 
@@ -116,6 +116,14 @@ impl Commands {
     ) -> Result<Vec<(RecordId, Slot)>, Failure> {
         match self.ask(Command::Append(additions, life_ms)).await? {
             Answer::Appended(appended) => Ok(appended),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Says something to one node and to nobody else; returns its receipt.
+    pub async fn send(&self, note: Note) -> Result<(LetterId, Delivery), Failure> {
+        match self.ask(Command::Send(note)).await? {
+            Answer::Sent(id, delivery) => Ok((id, delivery)),
             other => Err(unexpected(&other)),
         }
     }
@@ -264,6 +272,7 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Proven(_) => "proven",
         Answer::Published { .. } => "published",
         Answer::Refused(error) => return Failure::Refused(error.clone()),
+        Answer::Sent(..) => "sent",
         Answer::Status(_) => "status",
         Answer::Waits(_) => "waits",
         Answer::Written(_) => "written",

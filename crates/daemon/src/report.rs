@@ -2,11 +2,11 @@
 
 use engine::{Accepted, Event};
 use node::engine;
-use wire::{Content, Entry, Message, NodeId, Signed};
+use wire::{Content, Entry, Letter, Message, NodeId, Signed};
 
 use crate::api::types::{
-    BridgedOrigin, EntryEvent, EventData, Json, MessageEvent, MessageKind, PeerEvent, PeerState,
-    RefusedEvent, RootEvent,
+    BridgedOrigin, DirectEvent, EntryEvent, EventData, Json, MessageEvent, MessageKind, PeerEvent,
+    PeerState, RefusedEvent, RootEvent,
 };
 use crate::clock::rfc3339;
 use crate::feed::Feed;
@@ -44,6 +44,10 @@ impl Reporter {
                 let why = format!("{address}: {why}");
                 tracing::debug!(node = self.node, %address, why, "dial failed");
                 Some(peer_event(None, PeerState::Unreachable, Some(why)))
+            }
+            Event::Letter(letter) => {
+                tracing::debug!(node = self.node, from = short(letter.author), "a letter");
+                Some(direct_event(&letter))
             }
             Event::LinkDown(peer, why) => {
                 tracing::info!(node = self.node, peer = short(peer), why, "link down");
@@ -148,6 +152,11 @@ pub(crate) fn short(node: NodeId) -> String {
 
 fn peer_event(node: Option<NodeId>, state: PeerState, why: Option<String>) -> EventData {
     EventData::Peer(PeerEvent { node: node.map(|node| node.to_string()), state, why })
+}
+
+fn direct_event(letter: &Letter) -> EventData {
+    let (id, author) = (letter.id.to_string(), letter.author.to_string());
+    EventData::Direct(DirectEvent { id, author, payload: Json::of(&letter.body) })
 }
 
 fn refused_event(peer: Option<NodeId>, why: String, untold: u64) -> EventData {

@@ -19,6 +19,16 @@ impl Author {
         Self { identity, network, clock }
     }
 
+    /// Returns the key that letters are signed with.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Signs what is no record.
+    pub(crate) fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+        self.identity.sign(bytes)
+    }
+
     /// Returns the pen's state, to be written with the record.
     pub(crate) fn clock(&self) -> AuthorClock {
         self.clock

@@ -168,6 +168,10 @@ pub struct Config {
     pub pieces_under_way_max: usize,
     /// Alerts of one author that go first at once (default 50). More are handled as messages.
     pub alert_burst: u64,
+    /// How long a letter may take from the wish to the receipt (default 10,000 ms).
+    pub letter_ms: u64,
+    /// Letters taken from one author in a minute (default 120). More get no receipt.
+    pub letters_per_minute: u32,
     /// How often an author gains one alert back (default 100 ms).
     pub alert_every_ms: u64,
     /// Authors of alerts remembered (default 4,096). Whose budget is complete first makes room.
@@ -262,6 +266,8 @@ impl Config {
             bodies_per_link_max: 40,
             pieces_under_way_max: 4,
             alert_burst: 50,
+            letter_ms: 10_000,
+            letters_per_minute: 120,
             alert_every_ms: 100,
             alert_authors_max: 4_096,
         }

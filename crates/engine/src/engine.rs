@@ -19,6 +19,7 @@ use crate::announcements::Announcements;
 use crate::author::Author;
 use crate::chamber::Chamber;
 use crate::departures::Departures;
+use crate::direct::Direct;
 use crate::doors::Doors;
 use crate::exchanges::Exchanges;
 use crate::forest::Forest;
@@ -44,6 +45,7 @@ mod circle;
 mod compare;
 mod contradictions;
 mod council;
+mod direct;
 mod greet;
 mod lattice;
 mod mix;
@@ -109,6 +111,7 @@ pub struct Engine {
     mix: mix::Mix,
     search: search::Search,
     probing: probe::Probing,
+    direct: Direct,
     /// Where checkpoints are made, if this network has attesters.
     chamber: Option<Box<Chamber>>,
     stopping: bool,
@@ -232,6 +235,7 @@ impl Engine {
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
             chamber: Chamber::new(&config, kept.council, now).map(Box::new),
             stopping: false,
+            direct: Direct::new(&config, seed),
             config,
         };
         engine.look_around();
@@ -343,6 +347,7 @@ impl Engine {
             Frame::Chunk(chunk) => self.chunk(id, chunk, now),
             Frame::Compare(compare) => self.compare(id, &compare, now),
             Frame::Council(council) => self.council_heard(id, council, now),
+            Frame::Direct(direct) => self.direct(id, direct, now),
             Frame::Fetch(fetch) => self.fetch(id, fetch),
             Frame::Goodbye(goodbye) => self.goodbye(id, goodbye, now),
             Frame::Peers(peers) => self.peers(id, peers, now),

@@ -9,7 +9,8 @@ use merkle::{Leaf, Map, Prefix};
 use sketch::Task;
 use wire::lattice::{Door, Envelope};
 use wire::{
-    Address, Carried, Claim, Class, Digest, Hlc, NodeId, Reason, RecordId, Refusal, Set, Signed,
+    Address, Carried, Claim, Class, Digest, Hlc, Letter, NodeId, Reason, RecordId, Refusal, Set,
+    Signed,
 };
 
 use crate::Maps;
@@ -297,6 +298,8 @@ pub enum Event {
     DialFailed(Address, String),
     /// Attesters broke their word; the proof.
     Fault(Box<Evidence>),
+    /// Somebody wrote to us alone.
+    Letter(Box<Letter>),
     /// A peer is no longer linked.
     LinkDown(NodeId, String),
     /// A peer is linked and has said hello.

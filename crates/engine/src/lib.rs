@@ -11,6 +11,7 @@ mod chamber;
 mod config;
 mod declined;
 mod departures;
+mod direct;
 mod doors;
 mod engine;
 mod event;
@@ -43,6 +44,7 @@ mod young;
 
 pub use checkpoint;
 pub use config::{Checkpoints, Config, Unsigned};
+pub use direct::{Delivery, LetterRefused, Mail, Undelivered};
 pub use engine::Engine;
 pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,

@@ -38,6 +38,9 @@ pub(crate) struct Link {
     pub(crate) pongs: Budget,
     pub(crate) profiles: Budget,
     pub(crate) handed: Budget,
+    /// Ways to single nodes and what goes along them, lately.
+    pub(crate) seeks: Budget,
+    pub(crate) letters: Budget,
     pub(crate) skew_ms: Option<i64>,
     /// The root of its state that it told us last.
     pub(crate) root: Option<Digest>,
@@ -240,6 +243,8 @@ impl Links {
             pongs: Budget::default(),
             profiles: Budget::default(),
             handed: Budget::default(),
+            seeks: Budget::default(),
+            letters: Budget::default(),
             skew_ms: None,
             root: None,
             told: None,

@@ -359,6 +359,16 @@ impl Membership {
         Some(address)
     }
 
+    /// Returns where to dial a node that has to be reached now, whatever its turn.
+    pub(crate) fn dial_wanted(&mut self, node: &NodeId, now: Now) -> Option<Address> {
+        if self.linked.contains(node) || self.is_dialled(node) {
+            return None;
+        }
+        let (node, address) = self.reserve(node)?;
+        self.dialled(&address, Target::Node(node), now);
+        Some(address)
+    }
+
     /// Returns where to dial a node that was heard once and does not answer now, whatever its turn,
     /// and how long ago it was heard.
     pub(crate) fn lost(&mut self, random: &mut Random, now: Now) -> Option<(Address, u64)> {

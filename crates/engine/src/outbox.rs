@@ -136,6 +136,7 @@ fn class_of(frame: &Frame) -> Class {
             | SketchStep::Want(_)
             | SketchStep::Refused => Class::Control,
         },
+        Frame::Direct(_) => Class::Normal,
         Frame::Agreed(_)
         | Frame::Council(_)
         | Frame::Fetch(_)

@@ -9,6 +9,7 @@ mod circle;
 mod contradictions;
 mod council;
 mod departures;
+mod direct;
 mod doors;
 mod filling;
 mod hostile;

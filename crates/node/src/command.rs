@@ -8,8 +8,8 @@ use crate::levels::{LevelError, OwnLevel, Reading};
 use crate::people::{Actor, Assembly, PeopleError, Vote};
 use bytes::Bytes;
 use engine::checkpoint::{Committee, Evidence, Sealed};
-use engine::{PeerStatus, Proven, Status};
-use wire::{Address, Class, Digest, MessageKind, NodeId, RecordId, Slot, WireError};
+use engine::{Delivery, LetterRefused, PeerStatus, Proven, Status, Undelivered};
+use wire::{Address, Class, Digest, LetterId, MessageKind, NodeId, RecordId, Slot, WireError};
 
 /// Names a command; its answer repeats it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -49,6 +49,8 @@ pub enum Command {
     RemoveLevel(String),
     /// So much there is, in the order given, all or none.
     SetLevels(Vec<Reading>),
+    /// Say something to one node and to nobody else; answered once it has it, or cannot be told.
+    Send(Note),
     /// How are we?
     Status,
 }
@@ -72,9 +74,19 @@ impl Command {
             | Self::Peers
             | Self::People
             | Self::Prove(_)
+            | Self::Send(_)
             | Self::Status => false,
         }
     }
+}
+
+/// Words for one node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Note {
+    /// The node.
+    pub to: NodeId,
+    /// JSON text.
+    pub payload: Bytes,
 }
 
 /// Where an author's entry stands.
@@ -171,6 +183,8 @@ pub enum Answer {
     },
     /// Nothing changed.
     Refused(CommandError),
+    /// The one node has it: its receipt is here.
+    Sent(LetterId, Delivery),
     /// How we are.
     Status(Box<Status>),
     /// The decision takes more people; what was said is on disk.
@@ -211,6 +225,9 @@ pub enum CommandError {
     /// All messages that are kept live longer than this one would.
     #[error("no room for a message that lives so short: this node is full of longer ones")]
     NoRoom,
+    /// The message to one node was not even tried.
+    #[error(transparent)]
+    Letter(#[from] LetterRefused),
     /// The levels cannot be so.
     #[error(transparent)]
     Level(#[from] LevelError),
@@ -229,4 +246,7 @@ pub enum CommandError {
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
+    /// The message to one node has no receipt.
+    #[error(transparent)]
+    Undelivered(#[from] Undelivered),
 }

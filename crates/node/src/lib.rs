@@ -7,14 +7,15 @@ mod evidence;
 pub mod levels;
 mod node;
 pub mod people;
+mod post;
 mod row;
 
 pub use command::{
-    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Place, Publication,
+    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Place, Publication,
 };
 pub use decision::Decision;
 pub use engine;
-pub use engine::{Counters, PeerState, PeerStatus, Proven, Status};
+pub use engine::{Counters, Delivery, PeerState, PeerStatus, Proven, Status};
 pub use evidence::{BadEvidence, Evidence, Finding, state_root};
 pub use node::{Config, Effect, Input, Node};
 

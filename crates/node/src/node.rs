@@ -3,12 +3,15 @@
 mod decide;
 
 use engine::{Engine, Now, Snapshot, Time};
-use wire::{Class, Content, Entry, Identity, Message, Slot, WireError, limits};
+use wire::{Class, Content, Entry, Identity, Message, Slot, Subject, WireError, limits};
 
 use crate::alerts::{self, Alerts};
 use crate::levels::{self, Levels, Reading};
 use crate::people::{People, Quorums};
-use crate::{Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Publication};
+use crate::post::Post;
+use crate::{
+    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Publication,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +48,7 @@ pub struct Node {
     levels_at: Option<Time>,
     people: People,
     alerts: Alerts,
+    post: Post,
     stopping: bool,
 }
 
@@ -70,7 +74,8 @@ impl Node {
         let alerts = Alerts::new(&own);
         let people = People::new(&own, config.quorums, identity.clone());
         let engine = Engine::new(config.engine, identity, kept, seed, now);
-        Self { engine, levels, levels_at, people, alerts, stopping: false }
+        let post = Post::default();
+        Self { engine, levels, levels_at, people, alerts, post, stopping: false }
     }
 
     /// Advances by one input; perform the effects in order.
@@ -81,6 +86,11 @@ impl Node {
                 // Nothing more to write: the answer waits for all that was to be written before.
                 let before = Effect::Net(engine::Effect::Persist(engine::Batch::default()));
                 vec![before, Effect::Answer(id, answer)]
+            }
+            Input::Command(id, Command::Send(note)) => {
+                let refused = self.send(id, note, now).err();
+                let refused = refused.map(|why| Effect::Answer(id, Answer::Refused(why)));
+                self.engine.drain().into_iter().map(Effect::Net).chain(refused).collect()
             }
             Input::Command(id, command) => {
                 let (answer, asks_levels) = match self.command(command, now) {
@@ -100,7 +110,8 @@ impl Node {
                 let mut effects = self.engine.handle(input, now);
                 self.look_at(&mut effects, now);
                 self.tell_levels(&mut effects, now);
-                effects.into_iter().map(Effect::Net).collect()
+                let mail = self.post.read(self.engine.take_mail());
+                effects.into_iter().map(Effect::Net).chain(mail).collect()
             }
         }
     }
@@ -156,6 +167,7 @@ impl Node {
             Command::RemoveLevel(kind) => {
                 self.remove_level(&kind, now).unwrap_or_else(Answer::Refused)
             }
+            Command::Send(_) => unreachable!("it is answered when the receipt comes"),
             Command::SetLevels(readings) => {
                 self.set_levels(&readings, now).unwrap_or_else(Answer::Refused)
             }
@@ -195,6 +207,16 @@ impl Node {
             Some(id) => Ok(Answer::Published { id: *id, links, class }),
             None => Err(CommandError::NoRoom),
         }
+    }
+
+    /// Begins to send a note; its answer comes with the receipt.
+    fn send(&mut self, id: CommandId, note: Note, now: Now) -> Result<(), CommandError> {
+        if self.stopping {
+            return Err(CommandError::Stopping);
+        }
+        let letter = self.engine.send_letter(note.to, Subject::Note, note.payload, now)?;
+        self.post.expect(letter, id);
+        Ok(())
     }
 
     fn put(&mut self, drafts: Vec<Draft>, now: Now) -> Result<Answer, CommandError> {

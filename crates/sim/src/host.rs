@@ -246,6 +246,7 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         | Answer::Proven(_)
         | Answer::Refused(_)
         | Answer::People(_)
+        | Answer::Sent(..)
         | Answer::Status(_)
         | Answer::Waits(_) => &[],
     }

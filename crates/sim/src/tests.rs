@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod chunks;
+mod direct;
 mod disk;
 mod network;
 mod sketches;

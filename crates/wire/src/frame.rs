@@ -1,6 +1,7 @@
 //! Frames between two linked nodes: what they can say to each other.
 
 mod chunk;
+mod direct;
 mod schema;
 mod sketch;
 
@@ -10,6 +11,8 @@ use bytes::Bytes;
 use siphasher::sip::SipHasher13;
 
 pub use chunk::{Chunk, ChunkPart, ChunkRefusal, ChunkStep};
+pub(crate) use direct::exactly;
+pub use direct::{Direct, DirectStep, Found, RouteId};
 pub use sketch::{Sketch, SketchStep};
 
 use crate::{CarriedHead, Digest, NetworkId, NodeId, Piece, Pull, RecordId, Signed};
@@ -25,6 +28,8 @@ pub enum Frame {
     Compare(Compare),
     /// What I know of checkpoints.
     Council(Council),
+    /// A step of a message to one node.
+    Direct(Direct),
     /// Send me these.
     Fetch(Fetch),
     /// I am closing the link.
@@ -371,6 +376,7 @@ impl Frame {
             Self::Chunk(_) => "chunk",
             Self::Council(_) => "council",
             Self::Compare(_) => "compare",
+            Self::Direct(_) => "direct",
             Self::Fetch(_) => "fetch",
             Self::Goodbye(_) => "goodbye",
             Self::Hello(_) => "hello",

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::{Address, Frame, Invite, LinkWord, NodeId, Proof, Record, Signed};
+use crate::{
+    Address, Digest, Frame, Invite, Letter, LinkWord, NodeId, Proof, Record, RouteId, Signed,
+};
 
 /// A frame that decodes survives a round trip.
 pub fn frame(bytes: &[u8]) {
@@ -40,6 +42,16 @@ pub fn proof(bytes: &[u8]) {
 pub fn link_word(bytes: &[u8]) {
     if let Ok(word) = LinkWord::decode(Bytes::copy_from_slice(bytes)) {
         assert_eq!(LinkWord::decode(word.encode().into()).as_ref(), Ok(&word));
+    }
+}
+
+/// What somebody sealed for us never panics, and is believed only if it is signed for us.
+pub fn letter(bytes: &[u8]) {
+    let (network, route) = (Digest([9; 32]), RouteId([7; 16]));
+    let to = NodeId::from_bytes([3; 32]);
+    if let Ok(letter) = Letter::open(bytes, &network, &route, &to) {
+        let elsewhere = RouteId([8; 16]);
+        assert!(Letter::open(bytes, &network, &elsewhere, &to).is_err(), "{letter:?}");
     }
 }
 

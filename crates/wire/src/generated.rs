@@ -133,7 +133,7 @@ pub struct Half {
 pub struct Frame {
     #[prost(
         oneof = "frame::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20, 21, 24"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20, 21, 24, 28"
     )]
     pub kind: ::core::option::Option<frame::Kind>,
 }
@@ -175,6 +175,8 @@ pub mod frame {
         Sketch(super::Sketch),
         #[prost(message, tag = "24")]
         Chunk(super::Chunk),
+        #[prost(message, tag = "28")]
+        Direct(super::Direct),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -557,6 +559,70 @@ pub struct ChunkRecords {
     #[prost(uint32, tag = "4")]
     pub from: u32,
 }
+/// A step of a message to one node: see docs/protocol.md, DIRECT.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Direct {
+    /// 16 bytes, drawn by the one who seeks
+    #[prost(bytes = "bytes", tag = "1")]
+    pub route: ::prost::bytes::Bytes,
+    #[prost(oneof = "direct::Step", tags = "2, 3, 4, 5")]
+    pub step: ::core::option::Option<direct::Step>,
+}
+/// Nested message and enum types in `Direct`.
+pub mod direct {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Step {
+        #[prost(message, tag = "2")]
+        Seek(super::DirectSeek),
+        #[prost(message, tag = "3")]
+        Found(super::DirectFound),
+        /// sealed
+        #[prost(bytes, tag = "4")]
+        Letter(::prost::bytes::Bytes),
+        /// the receiver's signature, 64 bytes
+        #[prost(bytes, tag = "5")]
+        Receipt(::prost::bytes::Bytes),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DirectSeek {
+    /// node id, 32 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub to: ::prost::bytes::Bytes,
+    /// nodes that may still stand between
+    #[prost(uint32, tag = "2")]
+    pub hops: u32,
+}
+/// A key for one letter, and the sought node's signature.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DirectFound {
+    /// X25519, 32 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: ::prost::bytes::Bytes,
+    /// 64 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub signature: ::prost::bytes::Bytes,
+}
+/// What is in a letter, once it is opened.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Letter {
+    /// node id, 32 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub author: ::prost::bytes::Bytes,
+    /// 64 bytes over label, network, route, receiver and the rest
+    #[prost(bytes = "bytes", tag = "2")]
+    pub signature: ::prost::bytes::Bytes,
+    /// 16 bytes, the same each time it is tried
+    #[prost(bytes = "bytes", tag = "3")]
+    pub id: ::prost::bytes::Bytes,
+    #[prost(enumeration = "Subject", tag = "4")]
+    pub subject: i32,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub body: ::prost::bytes::Bytes,
+    /// so that the size says little
+    #[prost(bytes = "bytes", tag = "6")]
+    pub padding: ::prost::bytes::Bytes,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Peers {
     #[prost(message, repeated, tag = "1")]
@@ -788,6 +854,32 @@ impl ChunkRefusal {
         match value {
             "ABSENT" => Some(Self::Absent),
             "EXHAUSTED" => Some(Self::Exhausted),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Subject {
+    Note = 0,
+    Transfer = 1,
+}
+impl Subject {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Note => "NOTE",
+            Self::Transfer => "TRANSFER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NOTE" => Some(Self::Note),
+            "TRANSFER" => Some(Self::Transfer),
             _ => None,
         }
     }

@@ -17,6 +17,7 @@ mod identity;
 mod invite;
 mod keyring;
 pub mod lattice;
+mod letter;
 pub mod limits;
 mod link_word;
 mod proof;
@@ -30,15 +31,17 @@ pub use class::Class;
 pub use contradiction::{Contradiction, Half, WITNESS, witness};
 pub use error::{Refusal, WireError};
 pub use frame::{
-    Carried, Chunk, ChunkPart, ChunkRefusal, ChunkStep, Compare, Council, Fetch, Frame, Goodbye,
-    Have, Hello, Item, Peers, PeersWanted, Ping, Pong, Push, Range, Reason, Records, Report, Set,
-    SetSummary, ShortId, Sketch, SketchStep, Subtree, Summary, TreeId, View, Wanted,
+    Carried, Chunk, ChunkPart, ChunkRefusal, ChunkStep, Compare, Council, Direct, DirectStep,
+    Fetch, Found, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted, Ping, Pong, Push, Range,
+    Reason, Records, Report, RouteId, Set, SetSummary, ShortId, Sketch, SketchStep, Subtree,
+    Summary, TreeId, View, Wanted,
 };
 pub use hash::{Digest, NetworkId, RecordId};
 pub use head::{CarriedHead, Head, Offer, Piece, PieceSet, Pull};
 pub use identity::{Identity, NodeId};
 pub use invite::{Invite, Knock, Reply, Step};
 pub use keyring::Keyring;
+pub use letter::{Letter, LetterId, Subject, receipt_to_sign};
 pub use link_word::{Closing, LINK_WORD_BYTES_MAX, LinkWord};
 pub use proof::Proof;
 pub use record::{Bridged, Content, Entry, Message, MessageKind, Profile, Record};

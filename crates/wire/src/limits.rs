@@ -38,6 +38,12 @@ pub const CHUNK_RECORDS_MAX: usize = 512;
 pub const CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// Parts into which what is larger is cut at once.
 pub const CHUNK_PARTS_MAX: usize = 128;
+/// Nodes that may stand between two that send each other letters.
+pub const DIRECT_HOPS_MAX: u8 = 4;
+/// What a letter says: with what is around it, it travels in one frame below 16 KiB.
+pub const LETTER_BYTES_MAX: usize = 12 * 1024;
+/// The same, signed, padded and sealed.
+pub const LETTER_SEALED_BYTES_MAX: usize = LETTER_BYTES_MAX + 1_024;
 /// Keys asked for at once.
 pub const KEYS_MAX: usize = 1_024;
 /// Profiles handed over in one peer exchange (requirement 7).

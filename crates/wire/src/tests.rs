@@ -11,6 +11,7 @@ mod head;
 mod identity;
 mod invite;
 mod keyring;
+mod letter;
 mod limits;
 mod link_word;
 mod slot;

@@ -24,10 +24,14 @@ use crate::words::{printable, printable_json, short_hex, short_node};
   trellis watch
   trellis watch news
   trellis watch --kind entry --kind root
+  trellis watch --direct
   trellis watch news --json --count 1 | jq .data.payload")]
 pub(crate) struct Args {
     /// Only messages of this topic
     topic: Option<String>,
+    /// Only messages to this node alone: short for --kind direct
+    #[arg(long, conflicts_with_all = ["topic", "kind"])]
+    direct: bool,
     /// What to follow; may be repeated [default: message]
     #[arg(long, short, value_enum)]
     kind: Vec<Kind>,
@@ -43,6 +47,7 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
     All,
+    Direct,
     Entry,
     Message,
     Peer,
@@ -148,6 +153,7 @@ fn path(args: &Args) -> anyhow::Result<String> {
     }
     let names: Vec<&str> = args.kind.iter().map(|&kind| name(kind)).collect();
     let kinds = match names.as_slice() {
+        _ if args.direct => Some("direct".to_owned()),
         [] => Some("message".to_owned()),
         names if names.contains(&"all") => None,
         names => Some(names.join(",")),
@@ -163,6 +169,7 @@ fn path(args: &Args) -> anyhow::Result<String> {
 fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::All => "all",
+        Kind::Direct => "direct",
         Kind::Entry => "entry",
         Kind::Message => "message",
         Kind::Peer => "peer",
@@ -173,6 +180,10 @@ fn name(kind: Kind) -> &'static str {
 
 fn line(event: &Event) -> anyhow::Result<String> {
     let text = match &event.what {
+        EventData::Direct(it) => {
+            let payload = printable_json(it.payload.text());
+            format!("direct\t...{}\t{payload}", short_node(&it.author))
+        }
         EventData::Entry(it) => {
             let what = if it.deleted { "deleted" } else { "written" };
             let (collection, name) = (printable(&it.collection), printable(&it.name));

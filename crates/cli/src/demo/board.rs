@@ -48,7 +48,10 @@ impl Seen {
         match what {
             EventData::Message(it) => Some(Self::Message(it.id.clone(), it.hops)),
             EventData::Root(it) => Some(Self::Root(it.root.clone(), it.entries)),
-            EventData::Entry(_) | EventData::Peer(_) | EventData::Refused(_) => None,
+            EventData::Direct(_)
+            | EventData::Entry(_)
+            | EventData::Peer(_)
+            | EventData::Refused(_) => None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod backups;
 mod cluster;
 #[cfg(test)]
 mod crash;
+mod direct;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]

@@ -4,8 +4,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::routes::{
-    alerts, checkpoints, contradictions, entries, events, import, invites, levels, log, messages,
-    peers, people, probes, proofs, status,
+    alerts, checkpoints, contradictions, entries, events, import, invites, letters, levels, log,
+    messages, peers, people, probes, proofs, status,
 };
 use super::types::Gap;
 
@@ -20,7 +20,7 @@ use super::types::Gap;
     servers((url = "http://127.0.0.1:8881")),
     paths(
         status::status, status::root, status::config, status::openapi,
-        peers::list, peers::add, messages::publish, events::events,
+        peers::list, peers::add, messages::publish, letters::send, events::events,
         entries::list, entries::read, entries::write, entries::remove, entries::append, import::import,
         invites::list, invites::make, invites::accept, invites::refuse,
         alerts::list, alerts::raise, alerts::read, alerts::acknowledge, alerts::dispute,

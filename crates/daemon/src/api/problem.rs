@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use node::CommandError;
 use node::alerts::AlertError;
+use node::engine::LetterRefused;
 use node::levels::LevelError;
 use node::people::PeopleError;
 use wire::WireError;
@@ -52,6 +53,8 @@ pub enum Code {
     StoreFailed,
     /// Larger than allowed.
     TooLarge,
+    /// A message to one node has no receipt.
+    Undelivered,
     /// No token, or a wrong one.
     Unauthorized,
     /// The body's content type is not understood.
@@ -62,7 +65,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, as in docs/api.md.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadJson,
         Self::BadRequest,
         Self::Busy,
@@ -77,6 +80,7 @@ impl Code {
         Self::Stopping,
         Self::StoreFailed,
         Self::TooLarge,
+        Self::Undelivered,
         Self::Unauthorized,
         Self::UnsupportedMediaType,
         Self::WrongRole,
@@ -99,6 +103,7 @@ impl Code {
             Self::Stopping => "stopping",
             Self::StoreFailed => "store-failed",
             Self::TooLarge => "too-large",
+            Self::Undelivered => "undelivered",
             Self::Unauthorized => "unauthorized",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::WrongRole => "wrong-role",
@@ -117,6 +122,7 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::StoreFailed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Undelivered => StatusCode::GATEWAY_TIMEOUT,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         }
@@ -135,11 +141,17 @@ impl From<Failure> for Problem {
         let code = match &failure {
             Failure::Busy | Failure::Late => Code::Busy,
             Failure::DiskFull(_) => Code::DiskFull,
-            Failure::Refused(CommandError::Bad(WireError::TooLarge { .. })) => Code::TooLarge,
             Failure::Refused(CommandError::Level(LevelError::Unknown(_))) => Code::NotFound,
+            Failure::Refused(
+                CommandError::Bad(WireError::TooLarge { .. })
+                | CommandError::Letter(LetterRefused::TooLong(_)),
+            ) => Code::TooLarge,
+            Failure::Refused(CommandError::Letter(LetterRefused::Busy(_))) => Code::Busy,
+            Failure::Refused(CommandError::Undelivered(_)) => Code::Undelivered,
             Failure::Refused(
                 CommandError::Bad(_)
                 | CommandError::Control
+                | CommandError::Letter(LetterRefused::Self_)
                 | CommandError::Level(_)
                 | CommandError::Life(_)
                 | CommandError::NoSlot(_)

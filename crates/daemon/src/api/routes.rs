@@ -7,6 +7,7 @@ pub(super) mod entries;
 pub(super) mod events;
 pub(crate) mod import;
 pub(super) mod invites;
+pub(super) mod letters;
 pub(super) mod levels;
 pub(super) mod log;
 pub(super) mod messages;

@@ -7,6 +7,7 @@ mod entries;
 mod events;
 mod invites;
 mod json;
+mod letters;
 mod levels;
 mod log;
 mod messages;
@@ -33,6 +34,7 @@ pub use events::{
 };
 pub use invites::{InviteList, InviteMade, InviteRow, InviteState, NewInvite};
 pub use json::Json;
+pub use letters::{DirectEvent, NewLetter, SentLetter};
 pub use levels::{
     LevelBudget, LevelLine, LevelNeed, LevelRow, LevelSeen, Levels, OwnLevelRow, OwnLevels,
 };

@@ -43,9 +43,11 @@ async fn find<T>(events: &mut Subscription, wanted: impl Fn(&EventData) -> Optio
 fn message(what: &EventData) -> Option<MessageEvent> {
     match what {
         EventData::Message(message) => Some(message.clone()),
-        EventData::Entry(_) | EventData::Peer(_) | EventData::Refused(_) | EventData::Root(_) => {
-            None
-        }
+        EventData::Direct(_)
+        | EventData::Entry(_)
+        | EventData::Peer(_)
+        | EventData::Refused(_)
+        | EventData::Root(_) => None,
     }
 }
 

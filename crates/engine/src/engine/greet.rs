@@ -154,6 +154,7 @@ impl Engine {
         self.arrive_profile(id, profile, spread, now);
         self.ask_if_hungry(id);
         self.tell_council(id);
+        self.direct_linked(&peer, now);
         self.stir(now);
         self.summary_heard(id, summary, now);
         let first_question = now.after(PROOF_MS);

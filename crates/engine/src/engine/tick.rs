@@ -31,6 +31,7 @@ impl Engine {
             (fetching, "a bulk transfer"),
             (self.sketch_deadline(), "a sketch"),
             (self.chunk_deadline(), "a chunk"),
+            (self.direct.deadline(), "a letter"),
             (Some(self.clocks.rotate_at), "rotation"),
             (Some(self.clocks.lost_at), "a lost node"),
             (Some(self.clocks.sweep_at), "a sweep"),
@@ -54,6 +55,7 @@ impl Engine {
         self.turn_exchanges(now);
         self.turn_newcomer(now);
         self.turn_supplier(now);
+        self.turn_direct(now);
         self.tell(now);
         self.hold_council(now);
         let due = |at: Time| at <= now.time();

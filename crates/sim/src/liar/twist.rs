@@ -111,6 +111,7 @@ fn silent(frame: Frame) -> Option<Frame> {
         | Frame::Chunk(_)
         | Frame::Council(_)
         | Frame::Compare(_)
+        | Frame::Direct(_)
         | Frame::Fetch(_)
         | Frame::Piece(_)
         | Frame::Push(_)

@@ -41,6 +41,7 @@ numbers! {
     rotate_ms body_bytes_max message_life_ms_max messages_max entries_max slots_max pending_max
     bodies_max bodies_bytes_max bodies_per_link_max pieces_under_way_max
     alert_burst alert_every_ms alert_authors_max
+    letter_ms letters_per_minute
 }
 
 fn set(config: &mut Config, name: &str, value: &Value) -> Result<(), String> {

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Carried, Chunk, Compare, Council, Fetch, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted,
-    Ping, Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId, Sketch, Subtree,
-    Summary, TreeId, View, Wanted,
+    Carried, Chunk, Compare, Council, Direct, Fetch, Frame, Goodbye, Have, Hello, Item, Peers,
+    PeersWanted, Ping, Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId,
+    Sketch, Subtree, Summary, TreeId, View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
 use crate::record::{check_count, check_texts, digest, to_bytes};
@@ -28,6 +28,7 @@ impl Frame {
             Kind::Chunk(it) => Self::Chunk(Chunk::from_schema(it)?),
             Kind::Compare(it) => Self::Compare(Compare::from_schema(it)?),
             Kind::Council(it) => Self::Council(Council::from_schema(it)?),
+            Kind::Direct(it) => Self::Direct(Direct::from_schema(it)?),
             Kind::Fetch(it) => Self::Fetch(Fetch::from_schema(it)?),
             Kind::Goodbye(it) => Self::Goodbye(Goodbye::from_schema(it)?),
             Kind::Hello(it) => Self::Hello(Box::new(Hello::from_schema(it)?)),
@@ -55,6 +56,7 @@ impl Frame {
             Self::Chunk(it) => Kind::Chunk(it.to_schema()),
             Self::Compare(it) => Kind::Compare(it.to_schema()),
             Self::Council(it) => Kind::Council(it.to_schema()),
+            Self::Direct(it) => Kind::Direct(it.to_schema()),
             Self::Fetch(it) => Kind::Fetch(it.to_schema()),
             Self::Goodbye(it) => Kind::Goodbye(it.to_schema()),
             Self::Hello(it) => Kind::Hello(it.to_schema()),

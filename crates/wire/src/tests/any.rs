@@ -6,10 +6,10 @@ use proptest::prelude::*;
 
 use crate::{
     Bridged, Carried, CarriedHead, Chunk, ChunkPart, ChunkRefusal, ChunkStep, Class, Compare,
-    Content, Digest, Entry, Fetch, Frame, Goodbye, Have, Head, Hello, Hlc, Item, Message,
-    MessageKind, NodeId, Offer, Peers, PeersWanted, Piece, PieceSet, Ping, Pong, Profile, Pull,
-    Push, Range, Reason, Record, Records, Report, Set, SetSummary, ShortId, Signed, Sketch,
-    SketchStep, Subtree, Summary, TreeId, View, Wanted, limits,
+    Content, Digest, Direct, DirectStep, Entry, Fetch, Found, Frame, Goodbye, Have, Head, Hello,
+    Hlc, Item, Message, MessageKind, NodeId, Offer, Peers, PeersWanted, Piece, PieceSet, Ping,
+    Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, RouteId, Set, SetSummary,
+    ShortId, Signed, Sketch, SketchStep, Subtree, Summary, TreeId, View, Wanted, limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -77,6 +77,7 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         }),
         (proptest::option::of((any::<u64>(), digest())), vec(bytes(40), 0..4))
             .prop_map(|(known, notes)| Frame::Council(crate::Council { known, notes })),
+        direct(),
         fetch().prop_map(Frame::Fetch),
         goodbye(),
         hello(),
@@ -94,6 +95,29 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         sketch(),
         summary().prop_map(Frame::Summary),
     ]
+}
+
+fn direct() -> impl Strategy<Value = Frame> {
+    let seek = (digest(), 0..=limits::DIRECT_HOPS_MAX)
+        .prop_map(|(to, hops)| DirectStep::Seek { to: NodeId::from_bytes(to.0), hops });
+    let signature = || (digest(), digest()).prop_map(|(one, two)| signature_of(&one, &two));
+    let found = (digest(), signature())
+        .prop_map(|(key, signature)| DirectStep::Found(Found { key: key.0, signature }));
+    let step = prop_oneof![
+        seek,
+        found,
+        bytes(600).prop_map(DirectStep::Letter),
+        signature().prop_map(DirectStep::Receipt),
+    ];
+    (any::<[u8; 16]>(), step)
+        .prop_map(|(route, step)| Frame::Direct(Direct { route: RouteId(route), step }))
+}
+
+fn signature_of(one: &Digest, two: &Digest) -> [u8; 64] {
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&one.0);
+    signature[32..].copy_from_slice(&two.0);
+    signature
 }
 
 fn chunk() -> impl Strategy<Value = Frame> {

@@ -8,7 +8,10 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::any;
-use crate::{Closing, Digest, Identity, LinkWord, Proof, Signed, fuzz};
+use crate::{
+    Closing, Digest, Identity, Letter, LetterId, LinkWord, NodeId, Proof, RouteId, Signed, Subject,
+    fuzz,
+};
 
 /// Replays a corpus; `UPDATE=1` writes the seeds first.
 #[track_caller]
@@ -79,6 +82,18 @@ fn words_of_links_in_the_corpus_are_read_or_refused() {
     let words = [LinkWord::Opening(Digest([7; 32])), LinkWord::Closing(closing)];
     let words = words.into_iter().chain([LinkWord::Closing(farewell)]);
     check("link_word", fuzz::link_word, hurt(words.map(|it| it.encode()).collect()));
+}
+
+#[test]
+fn letters_of_the_corpus_are_read_or_refused() {
+    let (network, to) = (Digest([9; 32]), NodeId::from_bytes([3; 32]));
+    let author = Identity::from_seed([1; 32]);
+    let letter = |route: u8| {
+        let (id, body) = (LetterId([route; 16]), Bytes::from_static(b"\"hello\""));
+        let letter = Letter { author: author.id(), id, subject: Subject::Note, body };
+        letter.encode(&network, &RouteId([route; 16]), &to, &author)
+    };
+    check("letter", fuzz::letter, hurt((6..9).map(letter).collect()));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use crate::{
-    Address, Carried, Chunk, ChunkPart, ChunkStep, Compare, Content, Digest, Entry, Fetch, Frame,
-    Goodbye, Hlc, Identity, Item, Message, Profile, Proof, Range, Reason, Record, Records, Set,
-    Signed, Sketch, SketchStep, Subtree, View, Wanted, WireError, limits,
+    Address, Carried, Chunk, ChunkPart, ChunkStep, Compare, Content, Digest, Direct, DirectStep,
+    Entry, Fetch, Frame, Goodbye, Hlc, Identity, Item, Message, Profile, Proof, Range, Reason,
+    Record, Records, RouteId, Set, Signed, Sketch, SketchStep, Subtree, View, Wanted, WireError,
+    limits,
 };
 
 /// What is too large, how large, and what is allowed; `None` if it passes.
@@ -153,6 +154,19 @@ fn a_comparison_has_so_many_ranges_and_parts() {
     check("parts of a range", limits::RANGE_PARTS_MAX, |size| {
         compare(vec![range(View::Subtrees(vec![subtree; size]))])
     });
+}
+
+#[test]
+fn a_letter_is_short_and_goes_only_so_far() {
+    // DIRECT-1
+    let step = |step| Frame::Direct(Direct { route: RouteId([1; 16]), step });
+    check("letter bytes", limits::LETTER_SEALED_BYTES_MAX, |size| {
+        frame(&step(DirectStep::Letter(Bytes::from(vec![0; size]))))
+    });
+    let to = Identity::from_seed([1; 32]).id();
+    let far = Bytes::from(step(DirectStep::Seek { to, hops: u8::MAX }).encode());
+    let hops = limits::DIRECT_HOPS_MAX;
+    assert_eq!(Frame::decode(&far), Ok(step(DirectStep::Seek { to, hops })));
 }
 
 #[test]

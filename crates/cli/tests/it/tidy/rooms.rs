@@ -61,7 +61,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "engine",
-        &["bytes", "checkpoint", "merkle", "rand_chacha", "sketch", "thiserror", "tracing", "wire"],
+        &[
+            "bytes",
+            "checkpoint",
+            "hpke",
+            "merkle",
+            "rand_chacha",
+            "sketch",
+            "thiserror",
+            "tracing",
+            "wire",
+        ],
     ),
     ("lanes", &["wire"]),
     ("merkle", &["wire"]),

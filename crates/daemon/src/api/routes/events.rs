@@ -90,7 +90,8 @@ impl Filter {
         let topic = match (what, &self.topic) {
             (EventData::Message(message), Some(topic)) => message.topic == *topic,
             (
-                EventData::Entry(_)
+                EventData::Direct(_)
+                | EventData::Entry(_)
                 | EventData::Message(_)
                 | EventData::Peer(_)
                 | EventData::Refused(_)

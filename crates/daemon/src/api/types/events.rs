@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Json, MessageClass, MessageKind, PeerState};
+use super::{DirectEvent, Json, MessageClass, MessageKind, PeerState};
 
 /// The `data` of one event of the stream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
@@ -23,6 +23,8 @@ pub struct Event {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum EventData {
+    /// A message to this node alone.
+    Direct(DirectEvent),
     /// A new entry.
     Entry(EntryEvent),
     /// A new message.
@@ -39,6 +41,7 @@ impl EventData {
     /// Returns the kind, as the stream calls it.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Direct(_) => "direct",
             Self::Entry(_) => "entry",
             Self::Message(_) => "message",
             Self::Peer(_) => "peer",
@@ -49,7 +52,7 @@ impl EventData {
 }
 
 /// Kinds of event a reader can ask for.
-pub const EVENT_KINDS: [&str; 5] = ["entry", "message", "peer", "refused", "root"];
+pub const EVENT_KINDS: [&str; 6] = ["direct", "entry", "message", "peer", "refused", "root"];
 
 /// A new entry.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
