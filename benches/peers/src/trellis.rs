@@ -184,6 +184,8 @@ fn settings(
     let ip = ip_of(node);
     let mut flags = vec![
         flag("http.listen", &format!("{ip}:0")),
+        flag("libp2p.listen", "none"),
+        flag("peers.dial", "http"),
         flag("http.dial_from", &ip.to_string()),
         flag("http.url", url),
         flag("api.listen", "127.0.0.1:0"),

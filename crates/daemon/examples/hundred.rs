@@ -80,8 +80,12 @@ async fn main() -> ExitCode {
 async fn start_all(place: &std::path::Path, count: usize) -> Vec<Running> {
     let mut nodes: Vec<Running> = Vec::new();
     for number in 0..count {
-        let mut flags =
-            vec![("http.listen", LOOPBACK.to_owned()), ("api.listen", LOOPBACK.to_owned())];
+        let mut flags = vec![
+            ("http.listen", LOOPBACK.to_owned()),
+            ("api.listen", LOOPBACK.to_owned()),
+            ("libp2p.listen", "none".to_owned()),
+            ("peers.dial", "http".to_owned()),
+        ];
         for known in [number / 2, number * 2 / 3] {
             let urls = nodes.get(known).and_then(Running::http_url);
             flags.extend(urls.map(|url| ("peers.bootstrap", url)));

@@ -94,7 +94,12 @@ async fn node(directory: &Path, bootstrap: &[String]) -> Running {
     let name = directory.parent().and_then(Path::file_name).unwrap().to_str().unwrap();
     fs::create_dir_all(directory).unwrap();
     fs::write(directory.join("network.toml"), format!("name = \"{name}\"\n")).unwrap();
-    let mut flags = vec![("http.listen", LOOPBACK.to_owned()), ("api.listen", LOOPBACK.to_owned())];
+    let mut flags = vec![
+        ("http.listen", LOOPBACK.to_owned()),
+        ("api.listen", LOOPBACK.to_owned()),
+        ("libp2p.listen", "none".to_owned()),
+        ("peers.dial", "http".to_owned()),
+    ];
     flags.extend(bootstrap.iter().map(|url| ("peers.bootstrap", url.clone())));
     let flag = |(key, value): (&str, String)| (key.to_owned(), value, key.to_owned());
     let flags = flags.into_iter().map(flag).collect();

@@ -55,6 +55,7 @@ pub(crate) struct Facts {
     pub(crate) network: Network,
     pub(crate) started: String,
     pub(crate) http: Option<String>,
+    pub(crate) listen: Vec<String>,
     pub(crate) api: String,
     pub(crate) directory: PathBuf,
     pub(crate) settings: Vec<types::Setting>,

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use store::DirLock;
-use wire::{Identity, NodeId};
+use wire::{Identity, Medium, NodeId};
 
 use crate::directory::{self, DirectoryError};
 use crate::network::{COMMONS, Network};
@@ -49,9 +49,10 @@ pub fn holder(path: &Path) -> Option<String> {
 pub fn port(address: SocketAddr) -> Result<(), String> {
     match TcpListener::bind(address) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            Err(format!("taken by {}", ports::holder(address).unwrap_or("another program".into())))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(format!(
+            "taken by {}",
+            ports::holder(address, Medium::Http).unwrap_or("another program".into())
+        )),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -4,12 +4,19 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Names the process that listens on a port, as far as this user may see it (Linux only).
-pub(crate) fn holder(address: SocketAddr) -> Option<String> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
+use wire::Medium;
+
+/// Names the process that has a port, as far as this user may see it (Linux only).
+pub(crate) fn holder(address: SocketAddr, medium: Medium) -> Option<String> {
+    // TCP_LISTEN, and what UDP calls its sockets that have no peer.
+    let (tables, state) = match medium {
+        Medium::Http | Medium::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], "0A"),
+        Medium::Quic => (["/proc/net/udp", "/proc/net/udp6"], "07"),
+    };
+    let inode = tables
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
-        .find_map(|table| listener(&table, address.port()))?;
+        .find_map(|table| listener(&table, address.port(), state))?;
     let wanted = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?;
     processes.filter_map(Result::ok).map(|entry| entry.path()).find_map(|path| {
@@ -19,11 +26,11 @@ pub(crate) fn holder(address: SocketAddr) -> Option<String> {
 }
 
 /// Finds the inode of the socket that listens on `port` in a table of the kernel.
-fn listener(table: &str, port: u16) -> Option<String> {
+fn listener(table: &str, port: u16, state: &str) -> Option<String> {
     let port = format!(":{port:04X}");
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let listens = fields.get(3) == Some(&"0A");
+        let listens = fields.get(3) == Some(&state);
         (listens && fields.get(1)?.ends_with(&port))
             .then(|| fields.get(9).map(|it| (*it).to_owned()))?
     })

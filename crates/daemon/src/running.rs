@@ -29,6 +29,7 @@ pub struct Running {
     settings: Settings,
     commands: Commands,
     http_url: Option<String>,
+    listeners: Vec<String>,
     api_url: String,
     token: String,
     transport: Transport,
@@ -116,6 +117,11 @@ impl Running {
     /// Returns the URL of the public door as bound here; `None` where it is closed.
     pub fn http_url(&self) -> Option<String> {
         self.http_url.clone()
+    }
+
+    /// Returns where libp2p listens here, as other nodes on this machine may dial it.
+    pub fn listeners(&self) -> &[String] {
+        &self.listeners
     }
 
     /// Returns the URL of the operator's API.

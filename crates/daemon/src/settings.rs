@@ -15,7 +15,7 @@ use etcetera::AppStrategy as _;
 use node::engine;
 use node::people::{Deed, Quorums};
 use store::StoreConfig;
-use wire::{Address, NetworkId};
+use wire::{Address, Medium, Multiaddr, NetworkId};
 
 pub use error::SettingsError;
 pub use origin::Origin;
@@ -38,6 +38,14 @@ pub struct Settings {
     pub http_dial_from: Option<IpAddr>,
     /// Where the door can be reached from anywhere (`http.url`).
     pub http_url: Option<Address>,
+    /// Where libp2p listens (`libp2p.listen`); none for a node that only dials.
+    pub libp2p_listen: Vec<Multiaddr>,
+    /// Whether somebody asked for those ports, so that others will not do.
+    pub libp2p_by_hand: bool,
+    /// Where others reach our listeners, if this machine cannot know (`libp2p.public`).
+    pub libp2p_public: Vec<Address>,
+    /// What is dialled, the best first (`peers.dial`).
+    pub dials: Vec<Medium>,
     /// What becomes of unsigned messages (`http.unsigned`).
     pub http_unsigned: Unsigned,
     /// Where the operator's API listens (`api.listen`).
@@ -102,6 +110,12 @@ impl Settings {
         Deed::ALL.into_iter().filter_map(|deed| Some((deed, need(deed)?))).collect()
     }
 
+    /// Returns how much memory this process may use before libp2p connects to nobody new.
+    pub fn memory_bytes_max(&self) -> usize {
+        let mib = self.numbers.get("libp2p.memory_mib").copied().unwrap_or_default();
+        usize::try_from(mib).unwrap_or(usize::MAX).saturating_mul(1024 * 1024)
+    }
+
     /// Returns the protocol's settings; `door_port` and `public` are known after binding.
     pub fn engine(&self, network: NetworkId) -> engine::Config {
         let number = |key: &str| self.numbers.get(key).copied().unwrap_or_default();
@@ -109,7 +123,8 @@ impl Settings {
         engine::Config {
             agent: concat!("trellis/", env!("CARGO_PKG_VERSION")).to_owned(),
             bootstrap: self.bootstrap.clone(),
-            public: self.http_url.clone().into_iter().collect(),
+            public: self.libp2p_public.iter().chain(&self.http_url).cloned().collect(),
+            dials: self.dials.clone(),
             unsigned: self.http_unsigned,
             fanout: size("gossip.fanout"),
             announce_links: size("gossip.announce_links"),
@@ -241,20 +256,26 @@ impl Layers {
 
     fn build(self, directory: &Path) -> Result<Settings, SettingsError> {
         let api_listen = self.api_listen()?;
-        let addresses = self.get("peers.bootstrap").0.list();
+        let addresses_of = |name| -> Vec<Address> {
+            self.get(name).0.list().iter().filter_map(|text| text.parse().ok()).collect()
+        };
         Ok(Settings {
             directory: directory.to_owned(),
             http_listen: keys::listen(&self.text("http.listen")),
             http_by_hand: self.by_hand("http.listen"),
             http_dial_from: self.text("http.dial_from").parse().ok(),
             http_url: self.text("http.url").parse().ok(),
+            libp2p_listen: keys::listeners(&self.get("libp2p.listen").0.list()),
+            libp2p_by_hand: self.by_hand("libp2p.listen"),
+            libp2p_public: addresses_of("libp2p.public"),
+            dials: keys::media(&self.get("peers.dial").0.list()),
             http_unsigned: match self.text("http.unsigned").as_str() {
                 "relay" => Unsigned::Relay,
                 _ => Unsigned::Refuse,
             },
             api_listen,
             api_by_hand: self.by_hand("api.listen"),
-            bootstrap: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
+            bootstrap: addresses_of("peers.bootstrap"),
             dns: self.get("peers.dns").0.list(),
             dns_server: self.text("peers.dns_server").parse().ok(),
             network_file: self.network_file(),

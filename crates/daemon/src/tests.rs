@@ -14,6 +14,7 @@ mod invites;
 mod lab;
 mod levels;
 mod life;
+mod mixed;
 mod people;
 mod receipts;
 mod settings;

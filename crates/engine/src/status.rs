@@ -2,7 +2,7 @@
 
 use wire::{Address, Digest, NetworkId, NodeId, RecordId, SetSummary};
 
-use crate::Direction;
+use crate::{Direction, LinkId};
 
 /// How a node is.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +113,8 @@ pub struct Counters {
 /// What we know of one peer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerStatus {
+    /// Its link, if it has one.
+    pub link: Option<LinkId>,
     /// Its id; `None` for a design-A node or an address nobody answered at yet.
     pub node: Option<NodeId>,
     /// What it calls itself, for design-A nodes.

@@ -90,7 +90,17 @@ impl<T> Lanes<T> {
     /// Takes the frame that is sent next, unless it has more bytes than that: it stays the next
     /// one, until a frame of a class that goes first comes.
     pub fn pop_within(&mut self, bytes_max: usize) -> Option<(Class, T)> {
-        let chosen = self.choose()?;
+        self.pop_chosen([true; 4], bytes_max)
+    }
+
+    /// Takes the frame that is sent next among the classes that can be sent now, in the order of
+    /// [`Class::ALL`]. Where each class has a stream of its own, one that is full holds up no other.
+    pub fn pop_among(&mut self, open: [bool; 4]) -> Option<(Class, T)> {
+        self.pop_chosen(open, usize::MAX)
+    }
+
+    fn pop_chosen(&mut self, open: [bool; 4], bytes_max: usize) -> Option<(Class, T)> {
+        let chosen = self.choose(open)?;
         if bytes_max < self.lanes[chosen].front_bytes()? {
             return None;
         }
@@ -146,15 +156,20 @@ impl<T> Lanes<T> {
     }
 
     /// Chooses whose frame is next. Chooses the same again until it was taken.
-    fn choose(&mut self) -> Option<usize> {
-        let alert_bytes = self.lanes[ALERT].front_bytes();
-        if !self.others_wait() {
+    fn choose(&mut self, open: [bool; 4]) -> Option<usize> {
+        let alert_bytes = self.front_bytes(ALERT, open);
+        if (CONTROL..open.len()).all(|index| self.front_bytes(index, open).is_none()) {
             return alert_bytes.map(|_| ALERT);
         }
         match alert_bytes {
             Some(bytes) if self.may_lead(bytes) => Some(ALERT),
-            Some(_) | None => self.choose_weighted(),
+            Some(_) | None => self.choose_weighted(open),
         }
+    }
+
+    /// Returns the size of the first frame of a class, if it has one that can be sent now.
+    fn front_bytes(&self, index: usize, open: [bool; 4]) -> Option<usize> {
+        self.lanes[index].front_bytes().filter(|_| open[index])
     }
 
     /// Says whether alerts may send so many bytes more before the others. One frame always may,
@@ -178,18 +193,18 @@ impl<T> Lanes<T> {
     /// One step of deficit round robin: the class whose turn it is sends while its credit lasts;
     /// then each in turn gets its quantum until one can send. The rounds in which nobody can are
     /// counted, not walked, so a frame of any size costs the same.
-    fn choose_weighted(&mut self) -> Option<usize> {
+    fn choose_weighted(&mut self, open: [bool; 4]) -> Option<usize> {
         let turn = self.turn;
         let lane = &mut self.lanes[turn];
         match lane.front_bytes() {
-            Some(bytes) if bytes <= lane.credit_bytes => return Some(turn),
+            Some(bytes) if bytes <= lane.credit_bytes && open[turn] => return Some(turn),
             Some(_) => {}
             None => lane.credit_bytes = 0,
         }
         let order = [1, 2, 3].map(|step| CONTROL + (turn - CONTROL + step) % 3);
         let rounds = |index: usize| {
-            let lane = &self.lanes[index];
-            let lacking_bytes = lane.front_bytes()?.saturating_sub(lane.credit_bytes);
+            let front_bytes = self.front_bytes(index, open)?;
+            let lacking_bytes = front_bytes.saturating_sub(self.lanes[index].credit_bytes);
             Some(lacking_bytes.div_ceil(quantum_bytes(index)).max(1))
         };
         // Of several in one round the first in order.
@@ -200,7 +215,7 @@ impl<T> Lanes<T> {
             .min_by_key(|(_, rounds)| *rounds)?;
         for (place, index) in order.into_iter().enumerate() {
             let lane = &mut self.lanes[index];
-            if !lane.queue.is_empty() {
+            if open[index] && !lane.queue.is_empty() {
                 let visits = if place <= at { rounds } else { rounds - 1 };
                 let gained_bytes = quantum_bytes(index).saturating_mul(visits);
                 lane.credit_bytes = lane.credit_bytes.saturating_add(gained_bytes);

@@ -2,14 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use wire::{Identity, NetworkId};
+use wire::{Identity, Multiaddr, NetworkId};
 
 /// What [`crate::Transport::start`] needs.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the public door listens; `None` for a node that only dials.
     pub listen: Option<SocketAddr>,
-    /// The address of this machine that connections to others come from; `None` lets the system
+    /// Links over libp2p; `None` for a node that makes none.
+    pub libp2p: Option<Libp2p>,
+    /// The address of this machine that HTTP connections to others come from; `None` lets the system
     /// choose. An address of the other family cannot be dialled then.
     pub dial_from: Option<IpAddr>,
     /// The key that every link proves.
@@ -20,6 +22,27 @@ pub struct Config {
     pub agent: String,
     /// The bounds.
     pub limits: Limits,
+}
+
+/// Links over libp2p.
+#[derive(Clone, Debug, Default)]
+pub struct Libp2p {
+    /// Where to listen, IP addresses; none for a node that only dials.
+    pub listen: Vec<Multiaddr>,
+    /// How TCP connections are secured. QUIC has TLS 1.3 built in.
+    pub security: Security,
+}
+
+/// How libp2p's TCP connections are secured.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Security {
+    /// With Noise or TLS 1.3, whichever the other end knows; Noise if both.
+    #[default]
+    Any,
+    /// With Noise alone.
+    Noise,
+    /// With TLS 1.3 alone.
+    Tls,
 }
 
 /// Every bound of this room. More costs memory and patience, less costs honest slow peers.
@@ -69,6 +92,8 @@ pub struct Limits {
     pub drain_ms: u64,
     /// Time to send what is queued when a link is closed (default 2,000 ms).
     pub farewell_ms: u64,
+    /// Memory of this process from which on no new libp2p connections are made (default 1 GiB).
+    pub memory_bytes_max: usize,
     /// Bytes of a stranger's answer to `GET /health` (default 64 KiB).
     pub health_bytes_max: usize,
     /// Bytes of a stranger's answer to `GET /peers` (default 256 KiB).
@@ -96,6 +121,7 @@ impl Default for Limits {
             unsent_bytes_max: 16 * 1024,
             drain_ms: 30_000,
             farewell_ms: 2_000,
+            memory_bytes_max: 1024 * 1024 * 1024,
             health_bytes_max: 64 * 1024,
             peers_bytes_max: 256 * 1024,
         }

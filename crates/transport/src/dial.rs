@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
-use wire::Address;
 use wire::lattice::Door;
+use wire::{Address, Medium};
 
 use crate::Inbound;
 use crate::client::Call;
@@ -94,6 +94,7 @@ async fn meet(
         dialled: Some(address.clone()),
         remote_ip: remote.ip().to_canonical(),
         local_ip: local.ip().to_canonical(),
+        medium: Medium::Http,
     };
     match result {
         Ok(met) => Ok(Found::Link(Box::new(Up { socket, met, origin }))),

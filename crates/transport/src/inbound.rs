@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use wire::lattice::{Door, Envelope};
-use wire::{Address, Class, Digest, Knock, NodeId, Refusal, Reply};
+use wire::{Address, Class, Digest, Knock, Medium, NodeId, Refusal, Reply};
 
 /// Names a link. Never used twice by one transport.
 pub type LinkNumber = u64;
@@ -98,6 +98,8 @@ pub struct Linked {
     pub remote_ip: IpAddr,
     /// Ours, as this link shows it.
     pub local_ip: IpAddr,
+    /// What carries it.
+    pub medium: Medium,
 }
 
 /// A question asked at the door.

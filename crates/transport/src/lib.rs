@@ -1,5 +1,5 @@
-//! How frames travel: the HTTP doors, links over WebSocket with Noise inside, and pushes to
-//! design-A nodes.
+//! How frames travel: the HTTP doors, links over WebSocket with Noise inside, links over libp2p, and
+//! pushes to design-A nodes.
 //!
 //! This room performs and reports; it never decides. It knows sockets and [`wire`], and neither
 //! the protocol nor the disk.
@@ -16,12 +16,13 @@ mod inbound;
 mod inbox;
 mod link;
 mod metered;
+mod p2p;
 mod push;
 mod stranger;
 mod traffic;
 mod transport;
 
-pub use config::{Config, Limits};
+pub use config::{Config, Libp2p, Limits, Security};
 pub use door::invite::{parse_reply, render_knock};
 pub use error::TransportError;
 pub use inbound::{

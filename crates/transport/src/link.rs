@@ -1,5 +1,6 @@
-//! A link: one WebSocket, one Noise channel, one task.
+//! Links: all of them by number, and those that are one WebSocket, one Noise channel, one task.
 
+pub(crate) mod hands;
 pub(crate) mod handshake;
 pub(crate) mod parts;
 pub(crate) mod queue;
@@ -17,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
-use wire::{Address, Class};
+use wire::{Address, Class, Medium, NodeId};
 
 use crate::channel::{MESSAGE_BYTES_MAX, Opener, Sealer};
 use crate::transport::Shared;
@@ -31,7 +32,7 @@ use queue::{Entrance, Queue, Room, queue};
 pub(crate) struct Links {
     next: AtomicU64,
     entrances: Mutex<BTreeMap<LinkNumber, Entrance>>,
-    open: AtomicU64,
+    open: [AtomicU64; 3],
 }
 
 /// Where a link comes from.
@@ -40,6 +41,7 @@ pub(crate) struct Origin {
     pub(crate) dialled: Option<Address>,
     pub(crate) remote_ip: IpAddr,
     pub(crate) local_ip: IpAddr,
+    pub(crate) medium: Medium,
 }
 
 impl Links {
@@ -81,20 +83,27 @@ impl Links {
         }
     }
 
-    pub(crate) fn open(&self) -> u64 {
-        self.open.load(Relaxed)
+    /// Returns how many are open over each medium, in the order of [`Medium::ALL`].
+    pub(crate) fn open(&self) -> [u64; 3] {
+        self.open.each_ref().map(|count| count.load(Relaxed))
+    }
+
+    /// Returns what carries a link.
+    pub(crate) fn medium(&self, link: LinkNumber) -> Option<Medium> {
+        self.lock().get(&link).map(Entrance::medium)
     }
 
     fn add(&self, entrance: Entrance) -> LinkNumber {
         let number = self.next.fetch_add(1, Relaxed);
+        let medium = entrance.medium();
         self.lock().insert(number, entrance);
-        self.open.fetch_add(1, Relaxed);
+        self.open[medium as usize].fetch_add(1, Relaxed);
         number
     }
 
-    fn remove(&self, link: LinkNumber) {
+    fn remove(&self, link: LinkNumber, medium: Medium) {
         self.lock().remove(&link);
-        self.open.fetch_sub(1, Relaxed);
+        self.open[medium as usize].fetch_sub(1, Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkNumber, Entrance>> {
@@ -109,26 +118,39 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     met: Met,
     origin: Origin,
 ) {
-    let (entrance, queue) = queue(&shared.limits);
+    let medium = origin.medium;
+    let (link, queue) = begin(shared, met.peer, origin).await;
+    let room = queue.room();
+    let (sink, stream) = socket.split();
+    let mut link = Link { shared, link, room: &room };
+    let why = link.carry(sink, stream, queue, met.sealer, met.opener).await;
+    end(shared, link.link, medium, why).await;
+}
+
+/// Gives a link its number and its queue, and reports it.
+pub(crate) async fn begin(shared: &Shared, peer: NodeId, origin: Origin) -> (LinkNumber, Queue) {
+    let (entrance, queue) = queue(&shared.limits, origin.medium);
     let link = shared.links.add(entrance);
     if shared.stopping.is_cancelled() {
         shared.links.close(link, None);
     }
     let linked = Linked {
         link,
-        peer: met.peer,
+        peer,
         outbound: origin.dialled.is_some(),
         dialled: origin.dialled,
         remote_ip: origin.remote_ip,
         local_ip: origin.local_ip,
+        medium: origin.medium,
     };
     shared.tell(Inbound::Linked(linked)).await;
-    let room = queue.room();
-    let (sink, stream) = socket.split();
-    let mut link = Link { shared, link, room: &room };
-    let why = link.carry(sink, stream, queue, met.sealer, met.opener).await;
-    shared.links.remove(link.link);
-    shared.tell(Inbound::Closed { link: link.link, why }).await;
+    (link, queue)
+}
+
+/// Reports that a link is gone.
+pub(crate) async fn end(shared: &Shared, link: LinkNumber, medium: Medium, why: String) {
+    shared.links.remove(link, medium);
+    shared.tell(Inbound::Closed { link, why }).await;
 }
 
 /// What the parts of one link's task share.
@@ -298,7 +320,7 @@ impl Link<'_> {
             // Parts are cut to size; and a bug of ours must not end the link.
             Err(error) => tracing::error!(link = self.link, %error, "a part was not sent"),
         }
-        self.shared.counters.class(part.class()).sent(part);
+        self.shared.counters.class(part.class()).sent(part, 0);
         Ok(())
     }
 
@@ -365,5 +387,5 @@ const READ_BYTES: usize = 1024;
 /// Bytes handed to the socket in one write: one part of any size, or many small ones. Small for
 /// the same reason.
 const BATCH_BYTES_MAX: usize = 4 * 1024;
-const CODE_NORMAL: u16 = 1_000;
-const CODE_MISBEHAVED: u16 = 4_005;
+pub(crate) const CODE_NORMAL: u16 = 1_000;
+pub(crate) const CODE_MISBEHAVED: u16 = 4_005;

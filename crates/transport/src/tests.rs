@@ -8,6 +8,7 @@ mod handshakes;
 mod hostile;
 mod inbox;
 mod links;
+mod meetings;
 mod parts;
 mod places;
 mod priority;

@@ -12,7 +12,8 @@ use crate::link::parts::Part;
 /// Counters since the start, for `/metrics`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Traffic {
-    /// Bytes of links on their TCP connections, WebSocket and Noise overhead included.
+    /// Bytes of links on their TCP connections, WebSocket and Noise overhead included; of QUIC links
+    /// those of their streams.
     pub link: ByteCount,
     /// Bytes of all other HTTP: the door's, and our calls at design-A nodes.
     pub door: ByteCount,
@@ -32,6 +33,8 @@ pub struct Traffic {
     pub connections_open: u64,
     /// Links open, both directions.
     pub links_open: u64,
+    /// The same by medium, in the order of [`wire::Medium::ALL`].
+    pub links_by_medium: [u64; 3],
 }
 
 /// Frames of one class, on all links.
@@ -117,6 +120,11 @@ impl Counters {
         if kind.0.load(Relaxed) { &self.link } else { &self.door }
     }
 
+    /// Bytes of links that no socket of ours counts.
+    pub(crate) fn link(&self) -> &Both {
+        &self.link
+    }
+
     pub(crate) fn handshake<T>(&self, result: &Result<T, Fault>) {
         match result {
             Ok(_) => add(&self.handshakes_completed, 1),
@@ -172,6 +180,7 @@ impl Counters {
             connections_cut: get(&self.connections_cut),
             connections_open: 0,
             links_open: 0,
+            links_by_medium: [0; 3],
         }
     }
 }
@@ -182,9 +191,10 @@ impl ClassCounters {
         self.bytes.received(bytes);
     }
 
-    pub(crate) fn sent(&self, part: &Part) {
+    /// Counts a part; so many of its bytes belong to no frame.
+    pub(crate) fn sent(&self, part: &Part, extra_bytes: usize) {
         self.frames.sent(usize::from(part.ends_frame()));
-        self.bytes.sent(part.bytes.len());
+        self.bytes.sent(part.bytes.len().saturating_sub(extra_bytes));
     }
 
     pub(crate) fn dropped(&self, frames: u64) {

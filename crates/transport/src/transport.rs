@@ -1,7 +1,6 @@
 //! The handle, and what all tasks behind it share.
 
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use wire::lattice::Envelope;
-use wire::{Address, Class};
+use wire::{Address, Class, Medium, Multiaddr};
 
 use crate::channel::StaticKey;
 use crate::door::places::Places;
@@ -21,6 +20,7 @@ use crate::inbox::{Porter, Untold, inbox};
 use crate::link::Links;
 use crate::link::handshake::Ourselves;
 use crate::link::parts::Whole;
+use crate::p2p::{self, Desk, Host};
 use crate::traffic::Counters;
 use crate::{
     Config, Inbound, Inbox, Limits, LinkNumber, Traffic, TransportError, dial, door, push,
@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) inbox: Porter,
     pub(crate) links: Links,
     pub(crate) places: Arc<Places>,
+    pub(crate) libp2p: Option<Desk>,
     pub(crate) dials: Arc<Semaphore>,
     pub(crate) pushes: Arc<Semaphore>,
     /// Nothing new begins.
@@ -61,7 +62,10 @@ pub(crate) struct Shared {
     /// Everything ends at once.
     stopped: CancellationToken,
     tasks: TaskTracker,
+    /// The swarm, which has to outlive all links.
+    hosts: TaskTracker,
     local_addr: Option<SocketAddr>,
+    listeners: Vec<Multiaddr>,
 }
 
 impl Transport {
@@ -69,13 +73,30 @@ impl Transport {
     /// inbox, which has to be read all the time: while it is full, nothing else is read either.
     pub async fn start(config: Config) -> Result<(Self, Inbox), TransportError> {
         let listener = match config.listen {
-            Some(addr) => Some(TcpListener::bind(addr).await.map_err(|why| refuse(addr, why))?),
+            Some(addr) => {
+                let refuse = |why| TransportError::of_listening(addr, Medium::Http, why);
+                Some(TcpListener::bind(addr).await.map_err(refuse)?)
+            }
             None => None,
         };
         let local_addr = listener.as_ref().and_then(|it| it.local_addr().ok());
         let (porter, inbox) = inbox(&config.limits);
-        let shared = Arc::new(Shared::new(config, porter, local_addr));
+        let (places, counters) = (Places::new(config.limits), Arc::new(Counters::default()));
+        let opened = match &config.libp2p {
+            Some(libp2p) => Some(Host::open(&config, libp2p, &places, &counters).await?),
+            None => None,
+        };
+        let mut shared = Shared::new(config, porter, places, counters);
+        shared.local_addr = local_addr;
+        let host = opened.map(|(host, desk, listeners)| {
+            (shared.libp2p, shared.listeners) = (Some(desk), listeners);
+            host
+        });
+        let shared = Arc::new(shared);
         let ends_all = Arc::new(shared.stopped.clone().drop_guard());
+        if let Some(host) = host {
+            shared.spawn_on(&shared.hosts, host.run(shared.clone()));
+        }
         if let Some(listener) = listener {
             shared.spawn(door::accept(shared.clone(), listener));
         }
@@ -87,14 +108,29 @@ impl Transport {
         self.shared.local_addr
     }
 
+    /// Returns where libp2p listens, with the ports it really has.
+    pub fn listeners(&self) -> &[Multiaddr] {
+        &self.shared.listeners
+    }
+
     /// Dials an address; answered by `Linked`, `DoorFound` or `DialFailed`.
     pub fn dial(&self, address: Address) {
-        self.shared.spawn(dial::dial(self.shared.clone(), address));
+        match address.clone() {
+            Address::Http(_) => self.shared.spawn(dial::dial(self.shared.clone(), address)),
+            Address::Libp2p(to) => {
+                self.shared.spawn(p2p::dial(self.shared.clone(), address, *to));
+            }
+        }
     }
 
     /// Queues a frame. Never blocks: what does not fit is not sent, and `Congested` says so.
     pub fn send(&self, link: LinkNumber, class: Class, frame: &Bytes) -> Sent {
         self.shared.links.send(link, class, frame)
+    }
+
+    /// Returns what carries a link, while it is open.
+    pub fn medium(&self, link: LinkNumber) -> Option<Medium> {
+        self.shared.links.medium(link)
     }
 
     /// Returns how many bytes wait to be sent, on all links.
@@ -126,10 +162,12 @@ impl Transport {
             let (parts, bytes) = self.shared.links.waiting(class);
             (traffic.waiting_parts, traffic.waiting_bytes) = (parts as u64, bytes as u64);
         }
+        let links_by_medium = self.shared.links.open();
         Traffic {
             classes,
             connections_open: self.shared.places.len() as u64,
-            links_open: self.shared.links.open(),
+            links_open: links_by_medium.iter().sum(),
+            links_by_medium,
             ..self.shared.counters.read()
         }
     }
@@ -140,10 +178,13 @@ impl Transport {
         self.shared.stopping.cancel();
         self.shared.links.close_all();
         self.shared.tasks.close();
-        if timeout(patience, self.shared.tasks.wait()).await.is_err() {
-            self.shared.stopped.cancel();
+        let in_time = timeout(patience, self.shared.tasks.wait()).await;
+        self.shared.stopped.cancel();
+        if in_time.is_err() {
             self.shared.tasks.wait().await;
         }
+        self.shared.hosts.close();
+        self.shared.hosts.wait().await;
     }
 }
 
@@ -154,7 +195,7 @@ impl fmt::Debug for Transport {
 }
 
 impl Shared {
-    fn new(config: Config, inbox: Porter, local_addr: Option<SocketAddr>) -> Self {
+    fn new(config: Config, inbox: Porter, places: Arc<Places>, counters: Arc<Counters>) -> Self {
         let (identity, network) = (config.identity, config.network);
         let stopped = CancellationToken::new();
         Self {
@@ -162,25 +203,32 @@ impl Shared {
             agent: config.agent,
             dial_from: config.dial_from,
             ourselves: Ourselves { identity, network, key: StaticKey::generate() },
-            counters: Arc::default(),
+            counters,
             inbox,
             links: Links::default(),
-            places: Places::new(config.limits),
+            places,
+            libp2p: None,
             dials: Arc::new(Semaphore::new(config.limits.dials_max)),
             pushes: Arc::new(Semaphore::new(config.limits.pushes_max)),
             stopping: stopped.child_token(),
             stopped,
             tasks: TaskTracker::new(),
-            local_addr,
+            hosts: TaskTracker::new(),
+            local_addr: None,
+            listeners: Vec::new(),
         }
     }
 
     /// Runs a task that ends with the transport.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_on(&self.tasks, task);
+    }
+
+    fn spawn_on(&self, tasks: &TaskTracker, task: impl Future<Output = ()> + Send + 'static) {
         let stopped = self.stopped.clone();
         // In a box: what wraps it would hold it more than once.
         let task = Box::pin(task);
-        self.tasks.spawn(async move {
+        tasks.spawn(async move {
             tokio::select! {
                 () = stopped.cancelled() => {}
                 () = task => {}
@@ -204,12 +252,5 @@ impl Shared {
             // Nobody will ever read again, so nothing that has a socket is of any use.
             Err(Untold::Gone | Untold::Full) => self.stopped.cancel(),
         }
-    }
-}
-
-fn refuse(addr: SocketAddr, why: io::Error) -> TransportError {
-    match why.kind() {
-        io::ErrorKind::AddrInUse => TransportError::PortTaken { addr },
-        _ => TransportError::Listen { addr, why },
     }
 }

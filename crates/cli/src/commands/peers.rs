@@ -39,7 +39,7 @@ fn cells(peer: &Peer) -> [String; 8] {
     let address = peer.addresses.first().map_or_else(dash, |address| printable(address));
     [
         state(peer.state).to_owned(),
-        direction(peer.direction).to_owned(),
+        link(peer),
         rtt,
         heard,
         root,
@@ -69,10 +69,15 @@ fn state(state: PeerState) -> &'static str {
     }
 }
 
-fn direction(direction: Option<Direction>) -> &'static str {
-    match direction {
+/// Who opened the link, and what carries it.
+fn link(peer: &Peer) -> String {
+    let direction = match peer.direction {
         Some(Direction::Inbound) => "in",
         Some(Direction::Outbound) => "out",
         None => "-",
+    };
+    match &peer.medium {
+        Some(medium) => format!("{direction} {}", printable(medium)),
+        None => direction.to_owned(),
     }
 }

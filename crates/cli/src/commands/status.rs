@@ -43,6 +43,9 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ),
         ("door", status.http.clone().unwrap_or_else(|| "closed: outgoing links only".to_owned())),
     ]);
+    if !status.listen.is_empty() {
+        facts.push(("listening", status.listen.join(" ")));
+    }
     if !status.addresses.is_empty() {
         facts.push(("reached at", status.addresses.join(" ")));
     }

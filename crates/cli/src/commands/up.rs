@@ -18,15 +18,17 @@ use crate::words::counted;
 
 /// Run a node in the foreground, and make what it lacks: directory, key, data.
 ///
-/// Peers reach it through its door (--http); you operate it through its API (--api), which
+/// Peers reach it through its door (--http) and over libp2p (--listen); you operate it through its API (--api), which
 /// `trellis status` and the others find by themselves. Ctrl-C leaves politely within 10 s; a second
 /// Ctrl-C stops at once. Every flag can stand in DIR/config.toml: see `trellis config show`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   trellis up
   trellis up --peer http://192.0.2.7:8880 --peer http://192.0.2.8:8880
-  trellis up --dir /tmp/second --http 127.0.0.1:0 --api 127.0.0.1:0
-  trellis up --http none --peer http://192.0.2.7:8880     (outgoing links only)")]
+  trellis up --peer /ip4/192.0.2.7/udp/8888/quic-v1
+  trellis up --listen /ip4/0.0.0.0/udp/9999/quic-v1 --http none
+  trellis up --dir /tmp/second --listen none --http 127.0.0.1:0 --api 127.0.0.1:0
+  trellis up --http none --listen none --peer http://192.0.2.7:8880   (outgoing links only)")]
 pub(crate) struct Args {
     /// Where the door for peers listens, or none; port 0 means any [default: 0.0.0.0:8880]
     #[arg(long, value_name = "ADDR")]
@@ -34,8 +36,8 @@ pub(crate) struct Args {
     /// Where the operator's API listens [default: 127.0.0.1:8881]
     #[arg(long, value_name = "ADDR")]
     api: Option<String>,
-    /// Another node's door, dialled at the start and for ever after; may be repeated
-    #[arg(long, value_name = "URL")]
+    /// Another node's address, dialled at the start and for ever after; may be repeated
+    #[arg(long, value_name = "URL|MULTIADDR")]
     peer: Vec<String>,
     /// A DNS name whose TXT records (trellis=ADDRESS) tell of peers; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -52,8 +54,8 @@ pub(crate) struct Args {
     /// What is logged: error, warn, info, debug, trace, or a filter [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
-    /// Where libp2p listens: only `none` for now, libp2p comes in a later version
-    #[arg(long, value_name = "MULTIADDR|none", value_parser = listen)]
+    /// Where libp2p listens, or none; may be repeated [default: QUIC and TCP on port 8888]
+    #[arg(long, value_name = "MULTIADDR|none")]
     listen: Vec<String>,
 }
 
@@ -81,7 +83,12 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
     };
     announce(&running, place.output)?;
     let shown = running.directory().display();
-    place.output.note(invitation(asked_peers, door, running.http_url()));
+    place.output.note(match (running.http_url(), running.listeners().first()) {
+        (None, Some(listener)) if asked_peers == 0 => {
+            format!("alone      on this machine: trellis --dir DIR up --peer {listener}")
+        }
+        (http, _) => invitation(asked_peers, door, http),
+    });
     place.output.note(format_args!("try        trellis --dir {shown} status"));
     place.output.note("stop       Ctrl-C");
     tokio::select! {
@@ -109,7 +116,7 @@ fn announce(running: &Running, output: Output) -> anyhow::Result<()> {
     if output.is_json() {
         output.document(&json!({
             "schema": "trellis.up/1", "node": node, "directory": directory, "http": http,
-            "api": api, "pid": std::process::id(),
+            "listen": running.listeners(), "api": api, "pid": std::process::id(),
         }))?;
     }
     let shown = directory.display();
@@ -117,6 +124,9 @@ fn announce(running: &Running, output: Output) -> anyhow::Result<()> {
     output.note(format_args!("node       {node}"));
     output.note(format_args!("directory  {shown}"));
     output.note(format_args!("door       {door}   for peers"));
+    for listener in running.listeners() {
+        output.note(format_args!("listening  {listener}"));
+    }
     output.note(format_args!("api        {api}   for you, with the token in {shown}/token"));
     Ok(())
 }
@@ -169,17 +179,10 @@ fn flags(args: &Args) -> anyhow::Result<Vec<(String, String, String)>> {
     ];
     let peers = args.peer.iter().map(|peer| ("peers.bootstrap", Some(peer.clone()), "--peer"));
     let names = args.dns.iter().map(|name| ("peers.dns", Some(name.clone()), "--dns"));
-    let given = single.into_iter().chain(peers).chain(names);
+    let listen = args.listen.iter().map(|it| ("libp2p.listen", Some(it.clone()), "--listen"));
+    let given = single.into_iter().chain(peers).chain(names).chain(listen);
     let flags = given.filter_map(|(key, value, flag)| Some((key.into(), value?, flag.into())));
     Ok(flags.collect())
-}
-
-fn listen(text: &str) -> Result<String, String> {
-    if text == "none" {
-        return Ok(text.to_owned());
-    }
-    Err("libp2p comes in a later version: leave --listen out or say none, and use --http"
-        .to_owned())
 }
 
 /// How long a polite end may take.

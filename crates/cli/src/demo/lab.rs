@@ -374,6 +374,8 @@ async fn observe(node: usize, mut feed: Subscription, sights: mpsc::Sender<Sight
 fn settings(directory: &Path, bootstrap: Option<String>, many: bool) -> anyhow::Result<Settings> {
     let flag = |key: &str, value: &str| (key.to_owned(), value.to_owned(), "--demo".to_owned());
     let mut flags = vec![flag("http.listen", "127.0.0.1:0"), flag("api.listen", "127.0.0.1:0")];
+    // Its many nodes share one process: HTTP alone is enough, and lighter.
+    flags.extend([flag("libp2p.listen", "none"), flag("peers.dial", "http")]);
     flags.extend(bootstrap.map(|url| flag("peers.bootstrap", &url)));
     if many {
         flags.push(flag("limits.links_target", LINKS_TARGET_OF_MANY));

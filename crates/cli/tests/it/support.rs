@@ -32,6 +32,9 @@ impl Node {
         if !flags.contains(&"--api") {
             arguments.extend(["--api", "127.0.0.1:0"]);
         }
+        if !flags.contains(&"--listen") {
+            arguments.extend(["--listen", "none"]);
+        }
         arguments.extend(flags);
         let log = log_of(directory);
         std::fs::create_dir_all(log.parent().unwrap()).unwrap();

@@ -191,7 +191,10 @@ fn wrong_usage_has_its_own_code() {
     run(place.path(), &["no-such-verb"]).exits(2);
     run(place.path(), &["up", "--http", "nonsense"]).exits(2).says("http.listen");
     run(place.path(), &["up", "--peer", "https://x"]).exits(2).says("https");
-    run(place.path(), &["up", "--listen", "/ip4/0.0.0.0/udp/8888/quic-v1"]).exits(2).says("later");
+    run(place.path(), &["up", "--listen", "http://0.0.0.0:1"]).exits(2).says("libp2p.listen");
+    run(place.path(), &["up", "--listen", "/dns/h/tcp/1"]).exits(2).says("libp2p.listen");
+    let both = ["up", "--listen", "none", "--listen", "/ip4/127.0.0.1/tcp/0"];
+    run(place.path(), &both).exits(2).says("none alone");
     run(place.path(), &["publish", "t", "1", "--life", "3w"]).exits(2).says("unknown unit");
     run(place.path(), &["watch", "news", "--kind", "root"]).exits(2).says("topic");
 }
@@ -293,6 +296,56 @@ fn a_port_asked_for_by_hand_that_is_taken_is_an_error() {
         let said = Node::try_start(&place.path().join("node"), &[flag, &address]).unwrap_err();
         assert!(said.contains(&address), "{said}");
     }
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = datagrams.local_addr().unwrap().port();
+    let quic = (format!("/ip4/127.0.0.1/udp/{port}/quic-v1"), format!("127.0.0.1:{port}"));
+    let tcp = (format!("/ip4/127.0.0.1/tcp/{}", taken.local_addr().unwrap().port()), address);
+    for (listen, address) in [quic, tcp] {
+        let said = Node::try_start(&place.path().join("node"), &["--listen", &listen]).unwrap_err();
+        assert!(said.contains(&format!("{address} (libp2p.listen) is taken by")), "{said}");
+        if cfg!(target_os = "linux") {
+            assert!(said.contains(&format!("process {}", std::process::id())), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_node_is_reached_by_the_multiaddrs_it_prints() {
+    let place = tempfile::tempdir().unwrap();
+    let first = Node::start(
+        &place.path().join("first"),
+        &[
+            "--http",
+            "none",
+            "--listen",
+            "/ip4/127.0.0.1/udp/0/quic-v1",
+            "--listen",
+            "/ip4/127.0.0.1/tcp/0",
+        ],
+    );
+    let listen = first.up["listen"].as_array().unwrap();
+    assert_eq!(listen.len(), 2, "{listen:?}");
+    for (number, (address, medium)) in listen.iter().zip(["quic", "tcp"]).enumerate() {
+        let address = address.as_str().unwrap();
+        assert!(address.ends_with(&format!("/p2p/{}", first.up["node"].as_str().unwrap())));
+        let directory = place.path().join(format!("other{number}"));
+        let other = Node::start(&directory, &["--http", "none", "--peer", address]);
+        until("a link", Duration::from_secs(20), || {
+            let peers = other.json(&["peers"]);
+            let links = peers["peers"].as_array().unwrap();
+            let linked =
+                links.iter().any(|it| it["medium"] == medium && it["state"] == "connected");
+            if linked { Ok(()) } else { Err(peers.to_string()) }
+        });
+        assert!(other.run(&["peers"]).stdout.contains(medium));
+        let name = format!("over-{medium}");
+        other.json(&["put", &name, "1"]);
+        until("the entry at the first", Duration::from_secs(20), || {
+            let got = first.run(&["get", &name]);
+            if got.code == 0 { Ok(()) } else { Err(got.stderr) }
+        });
+    }
+    assert_eq!(first.json(&["status"])["listen"], first.up["listen"]);
 }
 
 #[test]

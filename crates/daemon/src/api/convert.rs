@@ -3,7 +3,7 @@
 use engine::Direction;
 use node::{Counters, PeerState, PeerStatus, Status, engine};
 use store::Found;
-use wire::Content;
+use wire::{Content, Medium};
 
 use super::types::{self, Health, Json};
 use super::{Context, problem::Code, problem::Problem};
@@ -26,6 +26,7 @@ pub(super) fn status(context: &Context, status: Status) -> types::Status {
         what_you_can_do,
         addresses: status.addresses.iter().map(ToString::to_string).collect(),
         http: facts.http.clone(),
+        listen: facts.listen.clone(),
         api: facts.api.clone(),
         directory: facts.directory.display().to_string(),
         state: types::State {
@@ -118,8 +119,10 @@ fn counters(counters: Counters) -> types::Counters {
     }
 }
 
-pub(super) fn peer(peer: PeerStatus) -> types::Peer {
+/// Shows a peer; `medium` is what carries its link.
+pub(super) fn peer(peer: PeerStatus, medium: Option<Medium>) -> types::Peer {
     types::Peer {
+        medium: medium.map(|it| it.name().to_owned()),
         node: peer.node.map(|node| node.to_string()),
         name: peer.name,
         addresses: peer.addresses.iter().map(ToString::to_string).collect(),

@@ -72,6 +72,9 @@ pub struct Status {
     pub addresses: Vec<String>,
     /// URL of the public door as bound here; null where it is closed.
     pub http: Option<String>,
+    /// Where libp2p listens here, with the node's id, as `--peer` takes it.
+    #[serde(default)]
+    pub listen: Vec<String>,
     /// URL of this API as bound here.
     pub api: String,
     /// The node's directory.
@@ -225,6 +228,9 @@ pub struct Peer {
     pub state: PeerState,
     /// Who opened the link.
     pub direction: Option<Direction>,
+    /// What carries the link: `http`, `quic` or `tcp`.
+    #[serde(default)]
+    pub medium: Option<String>,
     /// Last measured round trip.
     pub rtt_ms: Option<u64>,
     /// When it was last heard, RFC 3339.
@@ -271,7 +277,7 @@ pub enum Direction {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPeer {
-    /// `http://host:port`.
+    /// `http://host:port`, or a multiaddr such as `/ip4/192.0.2.7/udp/8888/quic-v1`.
     pub address: String,
 }
 
@@ -334,6 +340,9 @@ pub struct RunFile {
     pub api: String,
     /// URL of the public door; null where it is closed.
     pub http: Option<String>,
+    /// Where libp2p listens.
+    #[serde(default)]
+    pub listen: Vec<String>,
     /// When it started, RFC 3339.
     pub started: String,
 }

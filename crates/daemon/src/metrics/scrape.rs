@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 use transport::{ClassCount, Traffic};
-use wire::Class;
+use wire::{Class, Medium};
 
 /// One look at everything.
 #[derive(Debug)]
@@ -206,6 +206,10 @@ impl Out<'_> {
             "Requests served at the door",
             traffic.requests_answered,
         )?;
+        let open = Medium::ALL.map(Medium::name).into_iter().zip(traffic.links_by_medium);
+        let open: Vec<(&str, u64)> = open.collect();
+        let help = "Links open, by what carries them";
+        self.family("links_by_medium", help, "medium", MetricType::Gauge, &open)?;
         let refused: Vec<(&str, u64)> =
             traffic.requests_refused.iter().map(|(code, count)| (*code, *count)).collect();
         let help = "Requests refused at the door";

@@ -1,6 +1,5 @@
 //! Putting a node together out of its parts.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use node::people::Roster;
@@ -8,9 +7,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wire::{Address, NodeId};
+use transport::Transport;
+use wire::{Address, Medium, NodeId};
 
-use super::listeners::{Door, local_url};
+use super::listeners::{Door, local_multiaddr, local_url};
 use super::{Ground, Running, StartError};
 use crate::api::types::RunFile;
 use crate::api::{Context, Facts};
@@ -59,11 +59,14 @@ impl Start {
         let api_address = listener.local_addr().map_err(system)?;
         let node = ground.home.identity.id();
         let http_url = door.transport.local_addr().map(local_url);
+        let listeners = door.transport.listeners().iter();
+        let listeners: Vec<String> = listeners.map(|it| local_multiaddr(it, node)).collect();
         let facts = Facts {
             node,
             network: ground.home.network.clone(),
             started: clock::rfc3339(self.start_ms),
             http: http_url.clone(),
+            listen: listeners.clone(),
             api: local_url(api_address),
             directory: settings.directory.clone(),
             settings: settings.shown(),
@@ -95,6 +98,7 @@ impl Start {
         let mut running = Running {
             node,
             http_url,
+            listeners,
             api_url: run.api,
             token,
             transport,
@@ -132,7 +136,7 @@ impl Start {
         let (stored_sender, stored) = mpsc::channel(COMPLETIONS_MAX);
         let (verified_sender, verified) = mpsc::channel(COMPLETIONS_MAX);
         let (condition_sender, condition) = watch::channel(Condition::default());
-        let config = node_config(settings, &home, door.transport.local_addr());
+        let config = node_config(settings, &home, &door.transport);
         let node_id = home.identity.id();
         let network = home.network.id;
         let node = node::Node::new(config, home.identity, snapshot, seed()?, self.clock.now());
@@ -170,19 +174,31 @@ impl Start {
     }
 }
 
-fn node_config(settings: &Settings, home: &Home, door: Option<SocketAddr>) -> node::Config {
+fn node_config(settings: &Settings, home: &Home, transport: &Transport) -> node::Config {
     let mut engine = settings.engine(home.network.id);
     engine.body_bytes_max = home.network.body_bytes_max;
     engine.alert_burst = home.network.alert_burst;
     engine.alert_every_ms = home.network.alert_every_ms;
-    match door {
+    // One fixed address is the only place where anybody can reach us.
+    let mut fixed = Vec::new();
+    for listener in transport.listeners() {
+        let everywhere = listener.ip().is_some_and(|ip| ip.is_unspecified());
+        match (listener.medium(), everywhere) {
+            (Medium::Quic, true) => engine.quic_port = Some(listener.port),
+            (Medium::Tcp, true) => engine.tcp_port = Some(listener.port),
+            (Medium::Http, _) | (_, false) => {
+                fixed.push(Address::Libp2p(Box::new(listener.clone())));
+            }
+        }
+    }
+    match transport.local_addr() {
         Some(address) if address.ip().is_unspecified() => engine.door_port = Some(address.port()),
-        // One fixed address is the only place where anybody can reach us.
-        Some(address) if engine.public.is_empty() => {
-            engine.public = format!("http://{address}").parse::<Address>().into_iter().collect();
+        Some(address) if settings.http_url.is_none() => {
+            fixed.extend(format!("http://{address}").parse::<Address>());
         }
         Some(_) | None => {}
     }
+    engine.public.extend(fixed);
     engine.message_life_ms_max = home.network.message_life_ms_max;
     engine.slots_max = home.network.slots_max;
     engine.checkpoints = home.network.checkpoints.clone().map(|(pace, committee)| {
@@ -207,6 +223,7 @@ fn run_file(facts: &Facts) -> RunFile {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         api: facts.api.clone(),
         http: facts.http.clone(),
+        listen: facts.listen.clone(),
         started: facts.started.clone(),
     }
 }
@@ -216,7 +233,8 @@ fn announce(node: NodeId, fresh: bool, run: &RunFile) {
         tracing::info!(node = %node, "made a new key");
     }
     let http = run.http.as_deref().unwrap_or("closed");
-    tracing::info!(node = short(node), id = %node, http, api = run.api, "started");
+    let (listen, api) = (run.listen.join(" "), &run.api);
+    tracing::info!(node = short(node), id = %node, http, listen, api, "started");
 }
 
 /// Commands waiting at once.

@@ -40,7 +40,7 @@ impl Runtime {
 }
 
 fn connected(linked: Linked) -> Connected {
-    let Linked { link, peer, outbound, dialled, remote_ip, local_ip } = linked;
+    let Linked { link, peer, outbound, dialled, remote_ip, local_ip, medium: _ } = linked;
     let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
     Connected { link: LinkId(link), peer, direction, dialled, remote_ip, local_ip }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use wire::{Address, limits};
+use wire::{Address, Medium, Multiaddr, limits};
 
 use super::{Origin, SettingsError, Value};
 
@@ -22,7 +22,7 @@ pub(super) struct Key {
 /// What may be said.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
-    /// Peers' URLs.
+    /// Peers' addresses.
     Addresses,
     /// One of these words.
     Choice(&'static [&'static str]),
@@ -36,6 +36,10 @@ pub(super) enum Kind {
     Listen,
     /// Names of hosts.
     Names,
+    /// Multiaddrs to listen on, or `none`.
+    Listeners,
+    /// What carries links, the best first.
+    Media,
     /// From, to.
     Number(u64, u64),
     /// A file, or nothing.
@@ -49,7 +53,9 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn allowed(self) -> String {
         match self {
-            Self::Addresses => "a list of URLs such as http://HOST:8880".to_owned(),
+            Self::Addresses => "a list of addresses such as http://HOST:8880 or \
+                                /ip4/IP/udp/8888/quic-v1"
+                .to_owned(),
             Self::Choice(words) => words.join(" or "),
             Self::Flag => "true or false".to_owned(),
             Self::Ip => "an IP address of this machine, such as 192.0.2.7".to_owned(),
@@ -58,6 +64,12 @@ impl Kind {
             }
             Self::Listen => "IP:PORT such as 127.0.0.1:8880, port 0 for any, or none".to_owned(),
             Self::Names => "a list of at most 8 names such as peers.example.org".to_owned(),
+            Self::Listeners => {
+                "a list of /ip4/IP/udp/PORT/quic-v1 and /ip4/IP/tcp/PORT, port 0 for \
+                                any, the same with ip6; or none alone"
+                    .to_owned()
+            }
+            Self::Media => "a list of quic, tcp and http, each once".to_owned(),
             Self::Number(min, max) => format!("a whole number from {min} to {max}"),
             Self::Path => "the path of a file".to_owned(),
             Self::Server => "IP:PORT such as 192.0.2.53:53".to_owned(),
@@ -80,7 +92,7 @@ impl Key {
     pub(super) fn parse(&self, text: &str, origin: &Origin) -> Result<Value, SettingsError> {
         let bad = || SettingsError::bad(self.name, text, origin, &self.kind.allowed());
         match self.kind {
-            Kind::Addresses | Kind::Names => {
+            Kind::Addresses | Kind::Listeners | Kind::Media | Kind::Names => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Ok(Value::List(items.map(str::to_owned).collect()))
             }
@@ -108,6 +120,15 @@ impl Key {
             (Kind::Names, Value::List(names)) => {
                 names.len() <= NAMES_MAX && names.iter().all(|name| is_host_name(name))
             }
+            (Kind::Listeners, Value::List(items)) => {
+                let none = items.len() == 1 && items.iter().any(|it| it == "none");
+                none || (!items.is_empty() && listeners(items).len() == items.len())
+            }
+            (Kind::Media, Value::List(items)) => {
+                let read = media(items);
+                let once = read.iter().enumerate().all(|(at, it)| !read[..at].contains(it));
+                !items.is_empty() && read.len() == items.len() && once
+            }
             (Kind::Number(min, max), Value::Number(number)) => (min..=max).contains(number),
             (Kind::Path, Value::Text(_)) => true,
             (Kind::Server, Value::Text(text)) => {
@@ -125,6 +146,8 @@ impl Key {
                 | Kind::Level
                 | Kind::Listen
                 | Kind::Names
+                | Kind::Listeners
+                | Kind::Media
                 | Kind::Number(..)
                 | Kind::Path
                 | Kind::Server
@@ -191,6 +214,21 @@ pub(super) fn listen(text: &str) -> Option<SocketAddr> {
     }
 }
 
+/// Reads where libp2p is to listen; what is no listener is left out.
+pub(super) fn listeners(items: &[String]) -> Vec<Multiaddr> {
+    let read = items.iter().filter_map(|item| match item.parse() {
+        Ok(Address::Libp2p(address)) => Some(*address),
+        Ok(Address::Http(_)) | Err(_) => None,
+    });
+    read.filter(|it| it.ip().is_some() && it.node.is_none()).collect()
+}
+
+/// Reads names of media; what is none is left out.
+pub(super) fn media(items: &[String]) -> Vec<Medium> {
+    let named = |item: &String| Medium::ALL.into_iter().find(|it| it.name() == item);
+    items.iter().filter_map(named).collect()
+}
+
 const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { name, kind, default, doc }
 }
@@ -237,10 +275,13 @@ pub(super) const KEYS: &[Key] = &[
     key("gossip.sketch_min", Kind::Number(1, 1_000_000_000), "20000", "records from which on sets are compared by sketches before they are walked"),
     key("gossip.ttl", Kind::Number(1, limits::HOPS_MAX as u64), "64", "hops a new record may travel on links; design-A nodes get at most 10"),
     key("gossip.warm_s", Kind::Number(1, 86_400), "600", "how long others know a tree, s"),
-    key("http.dial_from", Kind::Ip, "", "address of this machine that connections to others come from; empty: the system chooses"),
+    key("http.dial_from", Kind::Ip, "", "address of this machine that HTTP connections to others come from; empty: the system chooses"),
     key("http.listen", Kind::Listen, "0.0.0.0:8880", "address of the public door, or none"),
     key("http.unsigned", Kind::Choice(&["refuse", "relay"]), "refuse", "what becomes of unsigned messages of design-A nodes"),
     key("http.url", Kind::Url, "", "URL under which the door can be reached from anywhere"),
+    key("libp2p.listen", Kind::Listeners, "/ip4/0.0.0.0/udp/8888/quic-v1,/ip4/0.0.0.0/tcp/8888", "where libp2p listens, or none"),
+    key("libp2p.memory_mib", Kind::Number(16, 1 << 20), "1024", "memory of this process from which on no new libp2p connections are made, MiB"),
+    key("libp2p.public", Kind::Addresses, "", "multiaddrs under which the libp2p listeners can be reached from anywhere"),
     key("limits.bodies_bytes_max", Kind::Number(1 << 20, 1 << 30), "8388608", "bytes of large records that are coming or kept at hand"),
     key("limits.bodies_max", Kind::Number(16, 10_000), "128", "large records that are coming or kept at hand"),
     key("limits.book_max", Kind::Number(1, 100_000), "1024", "nodes in the address book"),
@@ -259,7 +300,8 @@ pub(super) const KEYS: &[Key] = &[
     key("log.format", Kind::Choice(&["auto", "json", "pretty"]), "auto", "auto is pretty on a terminal, json otherwise"),
     key("log.level", Kind::Level, "info", "least severe level that is logged, or a filter"),
     key("network.file", Kind::Path, "", "network file; unless told DIR/network.toml, or the network named commons"),
-    key("peers.bootstrap", Kind::Addresses, "", "URLs of peers dialled at the start and for ever after"),
+    key("peers.bootstrap", Kind::Addresses, "", "addresses of peers dialled at the start and for ever after"),
+    key("peers.dial", Kind::Media, "quic,tcp,http", "what is dialled, the best first; the rest is not"),
     key("peers.dns", Kind::Names, "", "DNS names whose TXT records tell of peers, asked every five minutes"),
     key("peers.dns_server", Kind::Server, "", "name server that is asked for them; empty: those of this machine"),
     key("quorum.alert_acknowledge", Kind::Number(1, 16), "1", "Mirrors it takes to acknowledge an alert here"),

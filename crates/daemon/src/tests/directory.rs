@@ -105,6 +105,26 @@ async fn a_default_port_that_is_taken_gives_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn default_libp2p_ports_that_are_taken_give_way() {
+    let listen = "/ip4/127.0.0.1/udp/0/quic-v1,/ip4/127.0.0.1/tcp/0";
+    let lab = Lab::with(&[("libp2p.listen", listen)]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = settings(dir.path(), &[]);
+    let pinned = format!("/p2p/{}", lab.node.node_id());
+    let taken = lab.node.listeners().iter().map(|it| it.trim_end_matches(&pinned).to_owned());
+    let taken: Vec<String> = taken.collect();
+    settings.libp2p_listen = taken.iter().map(|it| it.parse().unwrap()).collect();
+    settings.libp2p_by_hand = false;
+    let node = start(settings).await.unwrap();
+    assert_eq!(node.listeners().len(), 2);
+    for address in &taken {
+        assert!(!node.listeners().iter().any(|it| it.starts_with(address)), "{address}");
+    }
+    node.stop(Duration::from_secs(10)).await;
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_key_or_token_is_refused_not_replaced() {
     let dir = Lab::start().await.stop().await;
     let (key, token) = (dir.path().join("identity.pem"), dir.path().join("token"));

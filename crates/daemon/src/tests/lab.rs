@@ -66,9 +66,14 @@ impl Lab {
     }
 }
 
-/// Settings on free loopback ports.
+/// Settings on free loopback ports, without libp2p.
 pub(super) fn settings(dir: &Path, flags: &[(&str, &str)]) -> Settings {
-    let ports = [("http.listen", "127.0.0.1:0"), ("api.listen", "127.0.0.1:0")];
+    let ports = [
+        ("http.listen", "127.0.0.1:0"),
+        ("api.listen", "127.0.0.1:0"),
+        ("libp2p.listen", "none"),
+        ("peers.dial", "http"),
+    ];
     let flags = ports.iter().filter(|(key, _)| !flags.iter().any(|(it, _)| it == key)).chain(flags);
     let flags = flags.map(|(key, value)| flag(key, value)).collect();
     Settings::load(dir, None, std::iter::empty(), flags).unwrap()

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use node::engine;
-use wire::Digest;
+use wire::{Digest, Medium};
 
 use super::lab::flag;
 use crate::{Settings, SettingsError};
@@ -50,6 +50,38 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
     assert_eq!(row("http.listen"), pair("\"0.0.0.0:8880\"", "default"));
     let engine = settings.engine(Digest::default());
     assert_eq!((engine.fanout, engine.ttl, engine.heartbeat_ms), (1, 4, 6_000));
+}
+
+#[test]
+fn listeners_and_media_are_read_or_refused() {
+    let read = |flags: &[(&str, &str)]| load("", &[], flags).1;
+    let usual = read(&[]).unwrap();
+    let ports = |settings: &Settings| -> Vec<String> {
+        settings.libp2p_listen.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(ports(&usual), ["/ip4/0.0.0.0/udp/8888/quic-v1", "/ip4/0.0.0.0/tcp/8888"]);
+    assert!(!usual.libp2p_by_hand);
+    assert_eq!(usual.dials, [Medium::Quic, Medium::Tcp, Medium::Http]);
+    assert_eq!(usual.memory_bytes_max(), 1024 * 1024 * 1024);
+    let (one, other) = ("/ip4/127.0.0.1/tcp/0", "/ip6/::1/udp/9/quic-v1");
+    let told = read(&[("libp2p.listen", one), ("libp2p.listen", other), ("peers.dial", "http")]);
+    let told = told.unwrap();
+    assert_eq!((ports(&told), told.libp2p_by_hand), (vec![one.into(), other.into()], true));
+    assert_eq!(told.engine(Digest::default()).dials, [Medium::Http]);
+    assert_eq!(ports(&read(&[("libp2p.listen", "none")]).unwrap()), Vec::<String>::new());
+    for (key, value) in [
+        ("libp2p.listen", "none,/ip4/127.0.0.1/tcp/0"),
+        ("libp2p.listen", ""),
+        ("libp2p.listen", "/dns/h/tcp/1"),
+        ("libp2p.listen", "http://127.0.0.1:1"),
+        ("peers.dial", ""),
+        ("peers.dial", "quic,quic"),
+        ("peers.dial", "udp"),
+        ("libp2p.public", "/ip4/1.2.3.4"),
+    ] {
+        let refused = read(&[(key, value)]).unwrap_err().to_string();
+        assert!(refused.contains(key), "{refused}");
+    }
 }
 
 #[test]

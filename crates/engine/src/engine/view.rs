@@ -179,10 +179,12 @@ impl Engine {
 
     fn link_status(&self, node: NodeId, status: PeerStatus, now: Now) -> PeerStatus {
         let status = PeerStatus { node: Some(node), ..status };
-        let Some(link) = self.links.of(&node).and_then(|id| self.links.get(id)) else {
+        let id = self.links.of(&node);
+        let Some(link) = id.and_then(|id| self.links.get(id)) else {
             return status;
         };
         PeerStatus {
+            link: id,
             state: if link.is_suspect() { PeerState::Suspect } else { PeerState::Connected },
             direction: Some(link.direction),
             heard_ms: now.unix_ms.saturating_sub(now.mono_ms.saturating_sub(link.heard.0)),
@@ -199,6 +201,7 @@ impl Engine {
 impl PeerStatus {
     fn empty() -> Self {
         Self {
+            link: None,
             node: None,
             name: None,
             addresses: Vec::new(),

@@ -128,3 +128,26 @@ fn one_class_is_dropped_and_the_others_go_on() {
     assert_eq!(order, [alert, alert, control, control, normal, normal]);
     assert_eq!(lanes.clear(Class::Bulk), (0, 0));
 }
+
+/// CLASS-1.
+#[test]
+fn a_class_that_cannot_be_sent_holds_up_no_other() {
+    let mut lanes = roomy();
+    for class in Class::ALL {
+        fill(&mut lanes, class, 100, 1_024);
+    }
+    let mut taken = |open, count: usize| -> Vec<usize> {
+        let popped: Vec<Class> =
+            (0..count).filter_map(|_| lanes.pop_among(open)).map(|(class, _)| class).collect();
+        Class::ALL.map(|it| popped.iter().filter(|class| **class == it).count()).to_vec()
+    };
+    assert_eq!(taken([false; 4], 10), [0, 0, 0, 0]);
+    let two = taken([false, false, true, true], 50);
+    assert_eq!((two[0], two[1]), (0, 0));
+    assert!(3 * two[3] <= two[2] && 0 < two[3], "4:1, not {two:?}");
+    assert_eq!(taken([true, false, false, false], 100), [100, 0, 0, 0]);
+    let two = taken([true, true, false, true], 90);
+    assert_eq!((two[0], two[2]), (0, 0));
+    assert!(7 * two[3] <= two[1] && 0 < two[3], "8:1, not {two:?}");
+    assert_eq!(taken([true; 4], 1_000).iter().sum::<usize>(), 400 - 50 - 100 - 90);
+}

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use wire::Refusal;
+use wire::{Medium, Refusal};
 
 use super::problem::{Code, Problem};
 use super::{Visit, invite, shapes};
@@ -236,7 +236,7 @@ async fn link(visit: Arc<Visit>, upgraded: OnUpgrade) {
     match met {
         Ok(met) => {
             visit.place.link();
-            let origin = Origin { dialled: None, remote_ip, local_ip };
+            let origin = Origin { dialled: None, remote_ip, local_ip, medium: Medium::Http };
             Box::pin(link::run(shared, socket, met, origin)).await;
         }
         Err(fault) => {

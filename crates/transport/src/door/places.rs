@@ -117,6 +117,11 @@ impl Place {
         self.step(|_| Some(Phase::Handshake(Instant::now())));
     }
 
+    /// Returns what is cancelled when the connection has to make room.
+    pub(crate) fn evicted(&self) -> CancellationToken {
+        self.evicted.clone()
+    }
+
     pub(crate) fn link(&self) {
         self.step(|_| Some(Phase::Link));
     }

@@ -140,7 +140,8 @@ impl Fault {
         let _told = timeout(CLOSE_PATIENCE, close).await;
     }
 
-    fn close_code(&self) -> Option<u16> {
+    /// Returns what the peer is told, where there is something to tell.
+    pub(crate) fn close_code(&self) -> Option<u16> {
         match self {
             Self::Broken(_) => Some(CODE_BROKEN),
             Self::Forged => Some(CODE_FORGED),

@@ -10,15 +10,16 @@ use bytes::Bytes;
 use lanes::{Lanes, Pushed};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use wire::Class;
 use wire::limits::FRAME_BYTES_MAX;
+use wire::{Class, Medium};
 
 use super::parts::{Part, Then, cut};
+use crate::p2p::prefixed;
 use crate::{Limits, Sent};
 
 /// The sender's end.
 #[derive(Debug)]
-pub(crate) struct Entrance(Arc<Room>);
+pub(crate) struct Entrance(Arc<Room>, Medium);
 
 /// The link's end.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ struct Waiting {
     farewell: Option<Bytes>,
 }
 
-pub(crate) fn queue(limits: &Limits) -> (Entrance, Queue) {
+pub(crate) fn queue(limits: &Limits, medium: Medium) -> (Entrance, Queue) {
     let lanes = Lanes::with_each(limits.queues);
     let room = Arc::new(Room {
         waiting: Mutex::new(Waiting::new(lanes)),
@@ -58,7 +59,7 @@ pub(crate) fn queue(limits: &Limits) -> (Entrance, Queue) {
         left: Notify::new(),
         closing: CancellationToken::new(),
     });
-    (Entrance(room.clone()), Queue(room))
+    (Entrance(room.clone(), medium), Queue(room))
 }
 
 impl Waiting {
@@ -78,7 +79,12 @@ impl Entrance {
         }
         let mut waiting = self.0.waiting();
         let pushed = if size <= FRAME_BYTES_MAX {
-            let parts = cut(class, frame, Then::More).into_iter();
+            let parts = match self.1 {
+                Medium::Http => cut(class, frame, Then::More),
+                // Each class has a stream there, and each frame stands behind its length.
+                Medium::Quic | Medium::Tcp => cut(class, &prefixed(frame), Then::More),
+            };
+            let parts = parts.into_iter();
             let parts = parts.map(|part| {
                 let cost_bytes = part.cost_bytes();
                 (part, cost_bytes)
@@ -113,6 +119,10 @@ impl Entrance {
         waiting.watches.push_back((class, queued));
         drop(waiting);
         self.0.left.notify_one();
+    }
+
+    pub(crate) fn medium(&self) -> Medium {
+        self.1
     }
 
     /// Returns how many parts and bytes of a class wait.
@@ -169,6 +179,45 @@ impl Queue {
         Some(part)
     }
 
+    /// Takes the next part of a class that can be sent now.
+    pub(crate) fn next_among(&self, open: [bool; 4]) -> Option<Part> {
+        let mut waiting = self.0.waiting();
+        let (class, part) = waiting.lanes.pop_among(open)?;
+        waiting.taken[class.index()] += 1;
+        Some(part)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.is_closing()
+    }
+
+    /// Returns when there may be more, or when the link is to end, once. May be dropped.
+    pub(crate) async fn news(&self) {
+        if self.0.is_closing() {
+            return self.0.ready.notified().await;
+        }
+        tokio::select! {
+            () = self.0.ready.notified() => {}
+            () = self.0.closing() => {}
+        }
+    }
+
+    /// Notes that all that was taken of a class is with the system.
+    pub(crate) fn flushed_class(&self, class: Class) {
+        let mut waiting = self.0.waiting();
+        let taken = waiting.taken[class.index()];
+        let told = std::mem::replace(&mut waiting.left[class.index()], taken) == taken;
+        drop(waiting);
+        if !told {
+            self.0.left.notify_one();
+        }
+    }
+
+    /// Takes what follows the last part.
+    pub(crate) fn farewell_frame(&self) -> Option<Bytes> {
+        self.0.waiting().farewell.take()
+    }
+
     /// Notes that all that was taken is with the system.
     pub(crate) fn flushed(&self) {
         let mut waiting = self.0.waiting();
@@ -179,8 +228,9 @@ impl Queue {
 
     /// Takes the parts of what follows the last one.
     pub(crate) fn farewell(&self) -> Vec<Part> {
-        let farewell = self.0.waiting().farewell.take();
-        farewell.map(|frame| cut(Class::Control, &frame, Then::End)).unwrap_or_default()
+        self.farewell_frame()
+            .map(|frame| cut(Class::Control, &frame, Then::End))
+            .unwrap_or_default()
     }
 }
 

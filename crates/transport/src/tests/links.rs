@@ -1,44 +1,62 @@
 //! Links: frames both ways, in order, and how links end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lanes::{Bounds, PART_BYTES_MAX};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::timeout;
 use wire::limits::FRAME_BYTES_MAX;
-use wire::{Class, Identity};
+use wire::{Class, Identity, Medium};
 
 #[cfg(target_os = "linux")]
 use super::world::node_from;
-use super::world::{PATIENCE, address, linked, node, node_with};
-use crate::{ClassCount, Config, Inbound, Limits, Transport, TransportError};
+use super::world::{PATIENCE, Way, linked, node, over_every_way};
+use crate::{ClassCount, Inbound, Limits, Transport, TransportError};
 
 /// A frame of several parts.
 fn large() -> Bytes {
     vec![0; 64 * 1024].into()
 }
 
+over_every_way! {
+    a_closed_port_is_named_as_such,
+    a_full_queue_is_reported_and_recovers,
+    a_node_that_stops_closes_its_links_and_frees_its_port,
+    a_peer_that_does_not_read_delays_closing_only_for_a_while,
+    a_taken_port_is_an_error_that_names_it,
+    a_tarpit_delays_nobody,
+    an_unknown_name_is_named_as_such,
+    both_ends_know_who_is_there,
+    closing_delivers_what_is_queued_and_the_farewell,
+    dropping_the_handle_ends_everything,
+    frames_of_every_size_arrive_in_order_both_ways,
+    stopping_waits_no_longer_than_it_has_patience,
+    too_many_dials_fail_at_once,
+}
+
 const STOP: Duration = Duration::from_secs(10);
 
-#[tokio::test]
-async fn both_ends_know_who_is_there() {
-    let (mut left, mut right) = (node(1).await, node(2).await);
+async fn both_ends_know_who_is_there(way: Way) {
+    let (mut left, mut right) = (way.node(1).await, way.node(2).await);
     let (ours, theirs) = linked(&mut left, &mut right).await;
     assert_eq!(ours.peer, Identity::from_seed([2; 32]).id());
     assert_eq!(theirs.peer, Identity::from_seed([1; 32]).id());
-    assert_eq!((ours.outbound, ours.dialled), (true, Some(right.address())));
-    assert_eq!((theirs.outbound, theirs.dialled), (false, None));
-    assert!(ours.remote_ip.is_loopback() && theirs.local_ip.is_loopback());
+    assert_eq!((ours.outbound, &ours.dialled), (true, &Some(right.address())));
+    assert_eq!((theirs.outbound, &theirs.dialled), (false, &None));
+    for linked in [&ours, &theirs] {
+        assert!(linked.remote_ip.is_loopback() && linked.local_ip.is_loopback(), "{linked:?}");
+        assert_eq!(linked.medium, way.medium());
+    }
     for node in [&left, &right] {
         let traffic = node.transport.traffic();
         assert_eq!((traffic.handshakes.completed, traffic.links_open), (1, 1));
     }
 }
 
-#[tokio::test]
-async fn frames_of_every_size_arrive_in_order_both_ways() {
-    let (mut left, mut right) = (node(1).await, node(2).await);
+async fn frames_of_every_size_arrive_in_order_both_ways(way: Way) {
+    // LIBP2P-2
+    let (mut left, mut right) = (way.node(1).await, way.node(2).await);
     let (ours, theirs) = linked(&mut left, &mut right).await;
     // LINK-3
     let sizes = [0, 1, PART_BYTES_MAX, PART_BYTES_MAX + 1, 65_520, FRAME_BYTES_MAX];
@@ -61,52 +79,59 @@ async fn frames_of_every_size_arrive_in_order_both_ways() {
     assert_eq!(traffic.classes[Class::Bulk.index()], ClassCount::default());
 }
 
-#[tokio::test]
-async fn a_tarpit_delays_nobody() {
+async fn a_tarpit_delays_nobody(way: Way) {
     let tarpit = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let limits = Limits { handshake_ms: 1_500, ..Limits::default() };
-    let mut left = node_with(1, 0, limits).await;
-    let mut right = node(2).await;
-    let tarpit = address(tarpit.local_addr().unwrap());
+    let mut left = way.node_with(1, 0, limits).await;
+    let mut right = way.node(2).await;
+    let tarpit = way.address(tarpit.local_addr().unwrap());
     left.transport.dial(tarpit.clone());
     left.transport.dial(right.address());
     left.linked().await;
     right.linked().await;
     let Inbound::DialFailed { address, why } = left.next().await else { panic!() };
     assert_eq!(address, tarpit);
-    assert_eq!(why, "accepted the connection, but gave no answer within 1500 ms");
+    assert!(why.contains("no answer within 1500 ms"), "{why}");
 }
 
-#[tokio::test]
-async fn too_many_dials_fail_at_once() {
+async fn too_many_dials_fail_at_once(way: Way) {
     let tarpit = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let limits = Limits { dials_max: 0, ..Limits::default() };
-    let mut node = node_with(1, 0, limits).await;
-    let why = node.fails_to_dial(address(tarpit.local_addr().unwrap())).await;
+    let mut node = way.node_with(1, 0, limits).await;
+    let why = node.fails_to_dial(way.address(tarpit.local_addr().unwrap())).await;
     assert_eq!(why, "too many dials are under way");
 }
 
-#[tokio::test]
-async fn a_closed_port_is_named_as_such() {
+async fn a_closed_port_is_named_as_such(way: Way) {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = address(free.local_addr().unwrap());
+    let nobody = way.address(free.local_addr().unwrap());
     drop(free);
-    let why = node(1).await.fails_to_dial(nobody.clone()).await;
-    assert_eq!(why, format!("connection refused: is a node running at {nobody}?"));
+    let limits = Limits { handshake_ms: 1_500, ..Limits::default() };
+    let why = way.node_with(1, 0, limits).await.fails_to_dial(nobody.clone()).await;
+    match way.medium() {
+        Medium::Http | Medium::Tcp => {
+            assert_eq!(why, format!("connection refused: is a node running at {nobody}?"));
+        }
+        // Nothing comes back over UDP.
+        Medium::Quic => assert_eq!(why, "no answer within 1500 ms"),
+    }
 }
 
-#[tokio::test]
-async fn an_unknown_name_is_named_as_such() {
-    let why = node(1).await.fails_to_dial("http://nobody.invalid:1".parse().unwrap()).await;
+async fn an_unknown_name_is_named_as_such(way: Way) {
+    let nobody = match way.medium() {
+        Medium::Http => "http://nobody.invalid:1",
+        Medium::Quic => "/dns/nobody.invalid/udp/1/quic-v1",
+        Medium::Tcp => "/dns4/nobody.invalid/tcp/1",
+    };
+    let why = way.node(1).await.fails_to_dial(nobody.parse().unwrap()).await;
     assert!(why.contains("no address for the name nobody.invalid") || why.contains("no answer"));
 }
 
-#[tokio::test]
-async fn a_full_queue_is_reported_and_recovers() {
+async fn a_full_queue_is_reported_and_recovers(way: Way) {
     let bounds = Bounds { frames_max: 50, bytes_max: 1024 * 1024 };
     let limits = Limits { queues: [bounds; 4], ..Limits::default() };
-    let mut left = node_with(1, 0, limits).await;
-    let mut right = node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
+    let mut left = way.node_with(1, 0, limits).await;
+    let mut right = way.node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
     let (ours, _) = linked(&mut left, &mut right).await;
     let (mut sent, mut dropped, mut arrived) = (0_u64, 0, 0);
     while dropped == 0 {
@@ -138,10 +163,10 @@ async fn a_full_queue_is_reported_and_recovers() {
     assert_eq!(right.frame().await, "well again");
 }
 
-#[tokio::test]
-async fn closing_delivers_what_is_queued_and_the_farewell() {
+async fn closing_delivers_what_is_queued_and_the_farewell(way: Way) {
+    // LIBP2P-5
     for (closer, other) in [(1, 2), (2, 1)] {
-        let (mut dialler, mut dialled) = (node(1).await, node(2).await);
+        let (mut dialler, mut dialled) = (way.node(1).await, way.node(2).await);
         let (ours, theirs) = linked(&mut dialler, &mut dialled).await;
         let mut ends = [(dialler, ours.link), (dialled, theirs.link)];
         if other < closer {
@@ -163,11 +188,10 @@ async fn closing_delivers_what_is_queued_and_the_farewell() {
     }
 }
 
-#[tokio::test]
-async fn a_peer_that_does_not_read_delays_closing_only_for_a_while() {
+async fn a_peer_that_does_not_read_delays_closing_only_for_a_while(way: Way) {
     let limits = Limits { farewell_ms: 200, ..Limits::default() };
-    let mut left = node_with(1, 0, limits).await;
-    let mut right = node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
+    let mut left = way.node_with(1, 0, limits).await;
+    let mut right = way.node_with(2, 0, Limits { inbox_max: 1, ..Limits::default() }).await;
     let (ours, _) = linked(&mut left, &mut right).await;
     for _ in 0..120 {
         left.transport.send(ours.link, Class::Normal, &large());
@@ -176,23 +200,32 @@ async fn a_peer_that_does_not_read_delays_closing_only_for_a_while() {
     assert_eq!(left.closed(ours.link).await, "closed by this node");
 }
 
-#[tokio::test]
-async fn a_node_that_stops_closes_its_links_and_frees_its_port() {
-    let (mut left, mut right) = (node(1).await, node(2).await);
+async fn a_node_that_stops_closes_its_links_and_frees_its_port(way: Way) {
+    let (mut left, mut right) = (way.node(1).await, way.node(2).await);
     let (ours, theirs) = linked(&mut left, &mut right).await;
     let addr = right.addr();
     timeout(PATIENCE, right.transport.stop(STOP)).await.unwrap();
     assert_eq!(right.closed(theirs.link).await, "closed by this node");
     assert_eq!(left.closed(ours.link).await, "closed by the peer");
-    assert!(left.fails_to_dial(address(addr)).await.contains("connection refused"));
-    TcpListener::bind(addr).await.unwrap();
+    match way.medium() {
+        Medium::Http | Medium::Tcp => drop(TcpListener::bind(addr).await.unwrap()),
+        Medium::Quic => {
+            // Its last packets leave after its links have ended.
+            let begun = Instant::now();
+            while UdpSocket::bind(addr).await.is_err() {
+                assert!(begun.elapsed() < PATIENCE, "the port is not free");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    // The place is free for another one.
+    assert!(way.node_at(3, addr).await.is_some());
 }
 
-#[tokio::test]
-async fn stopping_waits_no_longer_than_it_has_patience() {
+async fn stopping_waits_no_longer_than_it_has_patience(way: Way) {
     let limits = Limits { inbox_max: 1, farewell_ms: 60_000, ..Limits::default() };
-    let mut left = node_with(1, 0, limits).await;
-    let mut right = node(2).await;
+    let mut left = way.node_with(1, 0, limits).await;
+    let mut right = way.node(2).await;
     linked(&mut left, &mut right).await;
     // Nobody reads the inbox, so the links cannot even report that they are closed.
     right.transport.dial(left.address());
@@ -200,27 +233,25 @@ async fn stopping_waits_no_longer_than_it_has_patience() {
     timeout(PATIENCE, left.transport.stop(Duration::from_millis(100))).await.unwrap();
 }
 
-#[tokio::test]
-async fn dropping_the_handle_ends_everything() {
-    let (mut left, mut right) = (node(1).await, node(2).await);
+async fn dropping_the_handle_ends_everything(way: Way) {
+    let (mut left, mut right) = (way.node(1).await, way.node(2).await);
     let (ours, _) = linked(&mut left, &mut right).await;
     drop(right);
     left.closed(ours.link).await;
 }
 
-#[tokio::test]
-async fn a_taken_port_is_an_error_that_names_it() {
-    let node = node(1).await;
-    let config = Config {
-        listen: Some(node.addr()),
-        dial_from: None,
-        identity: Identity::from_seed([2; 32]),
-        network: wire::NetworkId::default(),
-        agent: String::new(),
-        limits: Limits::default(),
+async fn a_taken_port_is_an_error_that_names_it(way: Way) {
+    let node = way.node(1).await;
+    let mut config = way.config(2, 0, Limits::default());
+    match &mut config.libp2p {
+        Some(libp2p) => libp2p.listen = node.transport.listeners().to_vec(),
+        None => config.listen = Some(node.addr()),
+    }
+    let TransportError::PortTaken { addr, medium } = Transport::start(config).await.unwrap_err()
+    else {
+        panic!("another error");
     };
-    let error = Transport::start(config).await.unwrap_err();
-    assert!(matches!(error, TransportError::PortTaken { addr } if addr == node.addr()));
+    assert_eq!((addr, medium), (node.addr(), way.medium()));
 }
 
 #[tokio::test]

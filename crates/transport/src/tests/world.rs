@@ -10,12 +10,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use wire::{Address, Identity, NetworkId};
+use wire::{Address, Identity, Medium, Multiaddr, NetworkId};
 
 use crate::inbox::inbox;
 use crate::{
-    Config, DoorState, GossipAnswer, Health, Inbound, Inbox, Limits, LinkNumber, Linked, Question,
-    Transport,
+    Config, DoorState, GossipAnswer, Health, Inbound, Inbox, Libp2p, Limits, LinkNumber, Linked,
+    Question, Security, Transport,
 };
 
 /// Far beyond what anything here takes, even on a machine with other work.
@@ -25,6 +25,87 @@ pub(super) struct Node {
     pub(super) transport: Transport,
     pub(super) inbox: Inbox,
 }
+
+/// What carries the links of a test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Way {
+    Http,
+    Noise,
+    Quic,
+    Tls,
+}
+
+impl Way {
+    /// A node of the first network that listens on this way alone.
+    pub(super) async fn node(self, seed: u8) -> Node {
+        self.node_with(seed, 0, Limits::default()).await
+    }
+
+    pub(super) async fn node_with(self, seed: u8, network: u8, limits: Limits) -> Node {
+        start(self.config(seed, network, limits)).await
+    }
+
+    /// The same at an address, if that is free.
+    pub(super) async fn node_at(self, seed: u8, at: SocketAddr) -> Option<Node> {
+        let mut config = self.config(seed, 0, Limits::default());
+        match (&mut config.libp2p, self.address(at)) {
+            (Some(libp2p), Address::Libp2p(address)) => libp2p.listen = vec![*address],
+            (None, Address::Http(_)) => config.listen = Some(at),
+            (libp2p, address) => panic!("{libp2p:?} at {address}"),
+        }
+        let (transport, inbox) = Transport::start(config).await.ok()?;
+        Some(Node { transport, inbox })
+    }
+
+    pub(super) fn config(self, seed: u8, network: u8, limits: Limits) -> Config {
+        let (listen, security) = match self {
+            Self::Http => return Config { limits, ..config(seed, network) },
+            Self::Noise => ("/ip4/127.0.0.1/tcp/0", Security::Noise),
+            Self::Quic => ("/ip4/127.0.0.1/udp/0/quic-v1", Security::Any),
+            Self::Tls => ("/ip4/127.0.0.1/tcp/0", Security::Tls),
+        };
+        let libp2p = Some(Libp2p { listen: vec![listen.parse().unwrap()], security });
+        Config { listen: None, libp2p, limits, ..config(seed, network) }
+    }
+
+    pub(super) fn medium(self) -> Medium {
+        match self {
+            Self::Http => Medium::Http,
+            Self::Quic => Medium::Quic,
+            Self::Noise | Self::Tls => Medium::Tcp,
+        }
+    }
+
+    /// An address of this way.
+    pub(super) fn address(self, at: SocketAddr) -> Address {
+        match self.medium() {
+            Medium::Http => address(at),
+            Medium::Quic => Address::Libp2p(Box::new(Multiaddr::quic(at.ip(), at.port()))),
+            Medium::Tcp => Address::Libp2p(Box::new(Multiaddr::tcp(at.ip(), at.port()))),
+        }
+    }
+}
+
+/// Makes a test for each way of each function.
+macro_rules! over_every_way {
+    ($($name:ident),+ $(,)?) => {
+        over_every_way!(@way http Http $($name)+);
+        over_every_way!(@way noise Noise $($name)+);
+        over_every_way!(@way quic Quic $($name)+);
+        over_every_way!(@way tls Tls $($name)+);
+    };
+    (@way $way:ident $variant:ident $($name:ident)+) => {
+        mod $way {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name(crate::tests::world::Way::$variant).await;
+                }
+            )+
+        }
+    };
+}
+pub(super) use over_every_way;
 
 /// A node of the first network; its key follows from `seed`.
 pub(super) async fn node(seed: u8) -> Node {
@@ -44,6 +125,7 @@ pub(super) async fn node_from(seed: u8, dial_from: Option<std::net::IpAddr>) -> 
 fn config(seed: u8, network: u8) -> Config {
     Config {
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        libp2p: None,
         dial_from: None,
         identity: Identity::from_seed([seed; 32]),
         network: NetworkId::from_slice(&[network; 32]).unwrap(),
@@ -64,12 +146,20 @@ pub(super) async fn linked(dialler: &mut Node, dialled: &mut Node) -> (Linked, L
 }
 
 impl Node {
+    /// Where it listens.
     pub(super) fn addr(&self) -> SocketAddr {
-        self.transport.local_addr().unwrap()
+        let libp2p = || {
+            let listener = self.transport.listeners().first()?;
+            Some(SocketAddr::new(listener.ip()?, listener.port))
+        };
+        self.transport.local_addr().or_else(libp2p).unwrap()
     }
 
     pub(super) fn address(&self) -> Address {
-        address(self.addr())
+        match self.transport.listeners() {
+            [] => address(self.addr()),
+            [listener, ..] => Address::Libp2p(Box::new(listener.clone())),
+        }
     }
 
     pub(super) async fn next(&mut self) -> Inbound {

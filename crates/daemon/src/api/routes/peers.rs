@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use node::PeerStatus;
 use wire::Address;
 
 use super::Shared;
@@ -15,7 +16,11 @@ use crate::api::{body, convert};
 #[utoipa::path(get, path = "/v1/peers", tag = "peers",
     responses((status = 200, body = Peers), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn list(State(context): State<Shared>) -> Result<Json<Peers>, Problem> {
-    let peers = context.commands.peers().await?.into_iter().map(convert::peer).collect();
+    let shown = |peer: PeerStatus| {
+        let medium = peer.link.and_then(|link| context.transport.medium(link.0));
+        convert::peer(peer, medium)
+    };
+    let peers = context.commands.peers().await?.into_iter().map(shown).collect();
     Ok(Json(Peers { schema: "trellis.peers/1".to_owned(), peers }))
 }
 
