@@ -20,6 +20,8 @@ use crate::{Config, LinkId, Now, Time};
 pub(crate) struct Forest {
     trees: BTreeMap<TreeId, Tree>,
     places: Places,
+    /// Links that lost their place as a parent lately, in any tree, and until when that counts.
+    doubted: BTreeMap<LinkId, Time>,
     /// Our own tree, and when it carried a record of ours last.
     own: TreeId,
     own_used: Option<Time>,
@@ -63,6 +65,7 @@ impl Forest {
         Self {
             trees: BTreeMap::new(),
             places: Places::default(),
+            doubted: BTreeMap::new(),
             own,
             own_used: None,
             wrote: [None; 2],
@@ -81,6 +84,7 @@ impl Forest {
     /// they miss.
     pub(crate) fn link_gone(&mut self, link: LinkId) {
         let gone = self.places.free(link);
+        self.doubted.remove(&link);
         for tree in self.trees.values_mut() {
             tree.pruned.remove(gone);
             tree.refused.remove(gone);
@@ -179,20 +183,31 @@ impl Forest {
 
     /// Notes that a record had to be asked for. Says whether whoever had it shall push from now
     /// on: nobody does, or others were first twice in a row (TREE-6).
-    pub(crate) fn missed(&mut self, tree: TreeId, link: LinkId, now: Now) -> bool {
+    pub(crate) fn missed(&mut self, id: TreeId, link: LinkId, now: Now) -> bool {
         let set = self.places.set(link);
-        let tree = self.tree(tree, now);
+        let parent = self.parent(id);
+        let doubted = parent.is_some_and(|parent| self.is_doubted(parent, now));
+        let misses_max = if doubted { 1 } else { MISSES_MAX };
+        let unfit = parent.is_some() && self.is_doubted(link, now);
+        let tree = self.tree(id, now);
         tree.misses = tree.misses.saturating_add(1);
         // Where much is late, it is not for the parent: a new one is given time to show it.
         let rests = tree.mended.is_some_and(|at| now.mono_ms < at.0 + MENDED_MS);
-        let graft = tree.parent.is_none() || (MISSES_MAX <= tree.misses && !rests);
+        let graft = parent.is_none() || (misses_max <= tree.misses && !rests && !unfit);
         if graft {
             tree.mended = Some(now.time());
             tree.misses = 0;
             tree.parent = Some(link);
             tree.refused.remove(set);
+            self.doubted.extend(parent.map(|parent| (parent, now.after(DOUBTED_MS))));
         }
         graft
+    }
+
+    /// Says whether a link lost its place as a parent lately: who withholds in one tree does so in
+    /// others, where its first silence is enough, and is no better than the next (TREE-6).
+    fn is_doubted(&self, link: LinkId, now: Now) -> bool {
+        self.doubted.get(&link).is_some_and(|until| now.time() < *until)
     }
 
     /// Compares the way records of a root take with another that an announcement tells of: through
@@ -200,8 +215,9 @@ impl Forest {
     /// on: time decides, not hops (TREE-8).
     pub(crate) fn compares(&mut self, tree: TreeId, link: LinkId, lead_ms: u64, now: Now) -> bool {
         let set = self.places.set(link);
+        let doubted = self.is_doubted(link, now);
         let tree = self.tree(tree, now);
-        if tree.parent.is_none() || tree.parent == Some(link) {
+        if tree.parent.is_none() || tree.parent == Some(link) || doubted {
             return false;
         }
         if lead_ms <= LEAD_MS.max(tree.delay_ms / 10) {
@@ -276,6 +292,8 @@ impl Forest {
 const WARM_AFTER: u8 = 2;
 /// Misses in a row after which a tree takes another parent.
 const MISSES_MAX: u8 = 2;
+/// How long a link is doubted that lost its place as a parent.
+const DOUBTED_MS: u64 = 60_000;
 /// How long a new parent is kept, whatever is missed.
 const MENDED_MS: u64 = 500;
 /// How much sooner, and how often in a row, another link must have a record to become the parent.

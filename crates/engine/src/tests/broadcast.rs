@@ -223,6 +223,40 @@ fn a_tree_whose_parent_is_gone_takes_the_next_that_has_what_it_lacks() {
     assert!(told(&lab.pass(60), links[1]).prune.is_empty());
 }
 
+/// A record of an author that its parent withholds: it is announced on a link, asked for there and
+/// comes. Returns the trees that this link shall push on from now on.
+fn withheld(lab: &mut Lab, author: &Identity, link: LinkId, at: u64) -> Vec<TreeId> {
+    let signed = message(author, START_MS + at, &at.to_string());
+    let name = our_name(lab, &id_of(&signed));
+    let mut effects = tell(lab, link, Push { have: vec![had(name)], ..Push::default() });
+    effects.extend(lab.pass(600));
+    assert_eq!(told(&effects, link).want, vec![name]);
+    told(&lab.push(link, &signed, 9), link).graft
+}
+
+#[test]
+fn who_withholds_in_one_tree_loses_the_others_at_its_first_silence() {
+    // TREE-6
+    let (mut lab, links) = lab_with(3, config());
+    let authors = [puppet(20), puppet(21)];
+    for author in &authors {
+        lab.push(links[0], &message(author, START_MS, "x"), 9);
+    }
+    // One silence may be a loss, two in a row are not.
+    assert_eq!(withheld(&mut lab, &authors[0], links[1], 1), []);
+    assert_eq!(withheld(&mut lab, &authors[0], links[1], 2), [tree_of(&authors[0])]);
+    assert_eq!(withheld(&mut lab, &authors[1], links[1], 3), [tree_of(&authors[1])]);
+    // It is not chosen again where others are silent: somebody else is, as soon as it has what is missed.
+    assert_eq!(withheld(&mut lab, &authors[0], links[0], 4), []);
+    assert_eq!(withheld(&mut lab, &authors[0], links[0], 5), []);
+    assert_eq!(withheld(&mut lab, &authors[0], links[2], 6), [tree_of(&authors[0])]);
+    // After a minute it is forgiven.
+    lab.answers = true;
+    lab.pass(61_000);
+    assert_eq!(withheld(&mut lab, &authors[1], links[0], 61_100), []);
+    assert_eq!(withheld(&mut lab, &authors[1], links[0], 61_200), [tree_of(&authors[1])]);
+}
+
 #[test]
 fn an_announced_record_is_handed_over_once_to_who_asks() {
     let (mut lab, links) = lab_with(3, config());
