@@ -1,6 +1,6 @@
 //! What can be said of a directory without running a node in it; nothing is changed or made.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use store::DirLock;
@@ -46,12 +46,16 @@ pub fn holder(path: &Path) -> Option<String> {
 }
 
 /// Tries a port; the error names who holds it, as far as this user may see that.
-pub fn port(address: SocketAddr) -> Result<(), String> {
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(()),
+pub fn port(address: SocketAddr, medium: Medium) -> Result<(), String> {
+    let bound = match medium {
+        Medium::Http | Medium::Tcp => TcpListener::bind(address).map(drop),
+        Medium::Quic => UdpSocket::bind(address).map(drop),
+    };
+    match bound {
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(format!(
             "taken by {}",
-            ports::holder(address, Medium::Http).unwrap_or("another program".into())
+            ports::holder(address, medium).unwrap_or("another program".into())
         )),
         Err(error) => Err(error.to_string()),
     }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use daemon::settings::SettingsError;
 use daemon::{Settings, checkup};
+use wire::Medium;
 
 use super::finding::Finding;
 use super::running::Seen;
@@ -92,15 +93,21 @@ pub(super) fn open_files() -> Finding {
 
 /// Whether the ports a node here would take are free.
 pub(super) fn ports(settings: &Settings) -> Vec<Finding> {
-    let rows = [
-        ("http port", settings.http_listen, settings.http_by_hand, "http.listen"),
-        ("api port", Some(settings.api_listen), settings.api_by_hand, "api.listen"),
+    let (door, api) = (settings.http_listen, Some(settings.api_listen));
+    let mut rows = vec![
+        ("http port", door, Medium::Http, settings.http_by_hand, "http.listen"),
+        ("api port", api, Medium::Http, settings.api_by_hand, "api.listen"),
     ];
-    let found = rows.into_iter().map(|(check, address, by_hand, key)| {
+    rows.extend(settings.libp2p_listen.iter().map(|it| {
+        let check = if it.medium() == Medium::Quic { "quic port" } else { "tcp port" };
+        let address = it.ip().map(|ip| SocketAddr::new(ip, it.port));
+        (check, address, it.medium(), settings.libp2p_by_hand, "libp2p.listen")
+    }));
+    let found = rows.into_iter().map(|(check, address, medium, by_hand, key)| {
         let Some(address) = address else {
             return Finding::pass(check, "closed: outgoing links only");
         };
-        match checkup::port(address) {
+        match checkup::port(address, medium) {
             Ok(()) => Finding::pass(check, format!("{address} is free")),
             Err(why) if by_hand => {
                 let mend = format!("stop that program, or set {key} to another port");

@@ -87,8 +87,8 @@ fn reached(seen: &Seen) -> Finding {
     let inbound =
         |peer: &&Peer| matches!(peer.direction, Some(daemon::api::types::Direction::Inbound));
     let inbound = seen.peers.iter().filter(inbound).count() as u64;
-    if seen.status.http.is_none() {
-        return Finding::pass("reached", "the door is closed on purpose: outgoing links only");
+    if seen.status.http.is_none() && seen.status.listen.is_empty() {
+        return Finding::pass("reached", "it listens nowhere on purpose: outgoing links only");
     }
     if 0 < inbound {
         let count = counted(inbound, "link was", "links were");

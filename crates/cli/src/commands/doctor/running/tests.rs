@@ -92,5 +92,8 @@ fn nobody_can_tell_whether_a_door_is_reached_until_somebody_came_in() {
     let mut seen = seen();
     assert_eq!(verdict(&reached(&seen)), Verdict::Unknown);
     seen.status.http = None;
+    seen.status.listen = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+    assert_eq!(verdict(&reached(&seen)), Verdict::Unknown);
+    seen.status.listen.clear();
     assert_eq!(verdict(&reached(&seen)), Verdict::Pass);
 }
