@@ -9,6 +9,7 @@ mod node;
 pub mod people;
 mod post;
 mod row;
+pub mod transfers;
 
 pub use command::{
     Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Place, Publication,

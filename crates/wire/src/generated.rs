@@ -623,6 +623,124 @@ pub struct Letter {
     #[prost(bytes = "bytes", tag = "6")]
     pub padding: ::prost::bytes::Bytes,
 }
+/// A step of a transfer, the body of a letter: see docs/protocol.md, TRANSFER.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferStep {
+    /// 32 bytes, drawn by the one who proposes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    #[prost(oneof = "transfer_step::Step", tags = "2, 3, 4, 5, 6, 7, 8")]
+    pub step: ::core::option::Option<transfer_step::Step>,
+}
+/// Nested message and enum types in `TransferStep`.
+pub mod transfer_step {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Step {
+        #[prost(message, tag = "2")]
+        Offer(super::TransferOffer),
+        /// the other side's signature, 64 bytes
+        #[prost(bytes, tag = "3")]
+        Open(::prost::bytes::Bytes),
+        #[prost(message, tag = "4")]
+        Seal(super::TransferProof),
+        #[prost(message, tag = "5")]
+        Reveal(super::TransferProof),
+        #[prost(message, tag = "6")]
+        Accept(super::TransferAccept),
+        #[prost(bool, tag = "7")]
+        Close(bool),
+        /// the giver's that it handed it over, the taker's that it has it: 64 bytes
+        #[prost(bytes, tag = "8")]
+        Word(::prost::bytes::Bytes),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferTerms {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    /// node id, 32 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub giver: ::prost::bytes::Bytes,
+    /// node id, 32 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub taker: ::prost::bytes::Bytes,
+    /// who proposes
+    #[prost(bool, tag = "4")]
+    pub by_taker: bool,
+    #[prost(string, tag = "5")]
+    pub kind: ::prost::alloc::string::String,
+    /// thousandths of the unit
+    #[prost(uint64, tag = "6")]
+    pub amount: u64,
+    #[prost(string, tag = "7")]
+    pub unit: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "8")]
+    pub tick_ms: u32,
+    /// unix milliseconds
+    #[prost(uint64, tag = "9")]
+    pub decide_by_ms: u64,
+    /// the proposal it answers, 32 bytes or empty
+    #[prost(bytes = "bytes", tag = "10")]
+    pub replaces: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferOffer {
+    /// an encoded TransferTerms; nobody re-encodes it
+    #[prost(bytes = "bytes", tag = "1")]
+    pub terms: ::prost::bytes::Bytes,
+    /// 64 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub signature: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferProof {
+    #[prost(uint64, tag = "1")]
+    pub tick: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub proof: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferAccept {
+    #[prost(uint64, tag = "1")]
+    pub tick: u64,
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "2")]
+    pub transcript: ::prost::bytes::Bytes,
+    /// 64 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub signature: ::prost::bytes::Bytes,
+}
+/// A transfer as each side keeps it, and as `trellis verify` reads it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferRecord {
+    #[prost(uint32, tag = "1")]
+    pub status: u32,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub terms: ::prost::bytes::Bytes,
+    /// signatures, empty or 64 bytes
+    #[prost(bytes = "bytes", tag = "3")]
+    pub offered: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub opened: ::prost::bytes::Bytes,
+    #[prost(uint64, tag = "5")]
+    pub tick: u64,
+    #[prost(bytes = "bytes", tag = "6")]
+    pub giver_seal: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "7")]
+    pub taker_seal: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "8")]
+    pub giver_reveal: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub taker_reveal: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "10")]
+    pub giver_accept: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "11")]
+    pub taker_accept: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "12")]
+    pub handed: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "13")]
+    pub received: ::prost::bytes::Bytes,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Peers {
     #[prost(message, repeated, tag = "1")]

@@ -25,6 +25,7 @@ mod record;
 mod signed;
 mod slot;
 mod time;
+mod transfer;
 
 pub use address::{Address, Family, Host, Medium, Multiaddr};
 pub use class::Class;
@@ -48,6 +49,7 @@ pub use record::{Bridged, Content, Entry, Message, MessageKind, Profile, Record}
 pub use signed::{Claim, Opened, Signed};
 pub use slot::Slot;
 pub use time::Hlc;
+pub use transfer::{Side, Terms, TransferId, TransferRecord, TransferStep, TransferWord};
 
 /// Version of the frames between nodes; a different major version is refused in the hello.
 pub const PROTOCOL_VERSION: u32 = 1;

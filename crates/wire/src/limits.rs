@@ -44,6 +44,8 @@ pub const DIRECT_HOPS_MAX: u8 = 4;
 pub const LETTER_BYTES_MAX: usize = 12 * 1024;
 /// The same, signed, padded and sealed.
 pub const LETTER_SEALED_BYTES_MAX: usize = LETTER_BYTES_MAX + 1_024;
+/// Terms of a transfer.
+pub const TERMS_BYTES_MAX: usize = 512;
 /// Keys asked for at once.
 pub const KEYS_MAX: usize = 1_024;
 /// Profiles handed over in one peer exchange (requirement 7).

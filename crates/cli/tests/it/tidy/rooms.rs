@@ -75,7 +75,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("lanes", &["wire"]),
     ("merkle", &["wire"]),
-    ("node", &["bytes", "engine", "merkle", "rand_chacha", "thiserror", "tracing", "wire"]),
+    (
+        "node",
+        &[
+            "bytes", "curve25519-dalek", "engine", "merkle", "rand_chacha", "sha2", "subtle",
+            "thiserror", "tracing", "wire", "zeroize",
+        ],
+    ),
     (
         "sim",
         &[
