@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::commands::{
     alert, append, backup, checkpoint, completions, config, contradictions, demo, doctor, get,
     import, invite, join, level, list, log, peers, people, publish, put, rm, root, send, sim,
-    status, up, verify, watch,
+    status, transfer, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -72,6 +72,8 @@ pub(crate) enum Verb {
     Level(level::Verb),
     #[command(subcommand)]
     Alert(alert::Verb),
+    #[command(subcommand)]
+    Transfer(transfer::Verb),
     #[command(subcommand)]
     People(people::Verb),
     Log(log::Args),

@@ -25,6 +25,7 @@ pub(crate) mod root;
 pub(crate) mod send;
 pub(crate) mod sim;
 pub(crate) mod status;
+pub(crate) mod transfer;
 pub(crate) mod up;
 pub(crate) mod verify;
 pub(crate) mod watch;
@@ -93,6 +94,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Send(args) => send::run(&args, &place()?).await,
         Verb::Sim(verb) => sim::run(verb, output).await,
         Verb::Status(args) => status::run(&args, &place()?).await,
+        Verb::Transfer(verb) => transfer::run(&verb, &place()?).await,
         Verb::Up(args) => up::run(&args, &place()?).await,
         Verb::Verify(args) => verify::run(&args, output),
         Verb::Watch(args) => watch::run(&args, &place()?).await,
@@ -137,6 +139,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Send(_)
         | Verb::Sim(_)
         | Verb::Status(_)
+        | Verb::Transfer(_)
         | Verb::Verify(_)
         | Verb::Watch(_) => tokio::runtime::Builder::new_current_thread(),
     };

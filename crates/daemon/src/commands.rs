@@ -5,6 +5,7 @@ use std::time::Duration;
 use node::alerts::Alert;
 use node::levels::{OwnLevel, Reading};
 use node::people::{Actor, Assembly};
+use node::transfers::TransferView;
 use node::{
     Addition, Answer, Command, CommandError, Decision, Delivery, Draft, Minutes, Note, PeerStatus,
     Place, Proven, Publication, Status,
@@ -124,6 +125,14 @@ impl Commands {
     pub async fn send(&self, note: Note) -> Result<(LetterId, Delivery), Failure> {
         match self.ask(Command::Send(note)).await? {
             Answer::Sent(id, delivery) => Ok((id, delivery)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns all transfers, those that can be decided on first.
+    pub async fn transfers(&self) -> Result<Vec<TransferView>, Failure> {
+        match self.ask(Command::Transfers).await? {
+            Answer::Transfers(views) => Ok(views),
             other => Err(unexpected(&other)),
         }
     }
@@ -272,7 +281,9 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Proven(_) => "proven",
         Answer::Published { .. } => "published",
         Answer::Refused(error) => return Failure::Refused(error.clone()),
+        Answer::Proposed(_) => "proposed",
         Answer::Sent(..) => "sent",
+        Answer::Transfers(_) => "transfers",
         Answer::Status(_) => "status",
         Answer::Waits(_) => "waits",
         Answer::Written(_) => "written",

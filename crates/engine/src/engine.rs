@@ -402,7 +402,8 @@ impl Engine {
         self.stir(now);
     }
 
-    fn ticket(&mut self) -> TicketId {
+    /// Draws a ticket; the node on top draws its own from here.
+    pub fn ticket(&mut self) -> TicketId {
         self.tickets += 1;
         TicketId(self.tickets)
     }

@@ -6,10 +6,13 @@ use crate::Decision;
 use crate::alerts::{Alert, AlertError};
 use crate::levels::{LevelError, OwnLevel, Reading};
 use crate::people::{Actor, Assembly, PeopleError, Vote};
+use crate::transfers::{TransferError, TransferView};
 use bytes::Bytes;
 use engine::checkpoint::{Committee, Evidence, Sealed};
 use engine::{Delivery, LetterRefused, PeerStatus, Proven, Status, Undelivered};
-use wire::{Address, Class, Digest, LetterId, MessageKind, NodeId, RecordId, Slot, WireError};
+use wire::{
+    Address, Class, Digest, LetterId, MessageKind, NodeId, RecordId, Slot, TransferId, WireError,
+};
 
 /// Names a command; its answer repeats it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -53,6 +56,8 @@ pub enum Command {
     Send(Note),
     /// How are we?
     Status,
+    /// Which transfers are there?
+    Transfers,
 }
 
 impl Command {
@@ -75,6 +80,7 @@ impl Command {
             | Self::People
             | Self::Prove(_)
             | Self::Send(_)
+            | Self::Transfers
             | Self::Status => false,
         }
     }
@@ -172,6 +178,8 @@ pub enum Answer {
     People(Box<Assembly>),
     /// What stands there. All that the proof speaks of is on disk.
     Proven(Proven),
+    /// The transfer is on disk and its offer on the way.
+    Proposed(TransferId),
     /// The message is on disk and on its way.
     Published {
         /// Its name.
@@ -187,6 +195,8 @@ pub enum Answer {
     Sent(LetterId, Delivery),
     /// How we are.
     Status(Box<Status>),
+    /// All transfers, those that can be decided on first.
+    Transfers(Vec<TransferView>),
     /// The decision takes more people; what was said is on disk.
     Waits(Vote),
     /// The entries are on disk, in the order given.
@@ -246,6 +256,9 @@ pub enum CommandError {
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
+    /// The transfer cannot be so.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// The message to one node has no receipt.
     #[error(transparent)]
     Undelivered(#[from] Undelivered),

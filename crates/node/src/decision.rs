@@ -1,9 +1,11 @@
 //! What a person decides, and how the log says it.
 
 use bytes::Bytes;
-use wire::{Digest, RecordId};
+use wire::{Digest, RecordId, Side, TransferId};
 
+use crate::levels::{is_kind, is_unit};
 use crate::people::{Deed, Role};
+use crate::transfers::{Confirmation, Proposal};
 
 /// A decision, as somebody makes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,6 +33,14 @@ pub enum Decision {
         /// Why: JSON on one line.
         payload: Bytes,
     },
+    /// Propose a transfer to another node. It is no yes.
+    ProposeTransfer(Proposal),
+    /// Yes, to exactly this.
+    AgreeTransfer(TransferId, Confirmation),
+    /// No. It ends at once, for both nodes, without a reason.
+    RefuseTransfer(TransferId),
+    /// Our part of what was agreed is done: handed over, or received.
+    FinishTransfer(TransferId),
     /// Name somebody.
     AddPerson {
         /// How.
@@ -51,6 +61,10 @@ impl Decision {
             Self::RaiseAlert { .. } => Deed::RaiseAlert,
             Self::AcknowledgeAlert { .. } => Deed::AcknowledgeAlert,
             Self::DisputeAlert { .. } => Deed::DisputeAlert,
+            Self::ProposeTransfer(_) => Deed::ProposeTransfer,
+            Self::AgreeTransfer(..) => Deed::AgreeTransfer,
+            Self::RefuseTransfer(_) => Deed::RefuseTransfer,
+            Self::FinishTransfer(_) => Deed::FinishTransfer,
             Self::AddPerson { .. } => Deed::AddPerson,
             Self::RemovePerson(_) => Deed::RemovePerson,
         }
@@ -71,6 +85,32 @@ impl Decision {
             Self::DisputeAlert { alert, payload } => {
                 format!("{{\"id\":\"{alert}\",\"dispute\":{}}}", json(payload))
             }
+            // Kinds and units are letters, digits and signs that need no escape, once they are checked; what
+            // is not checked yet is shown by its hash.
+            Self::ProposeTransfer(it) => {
+                let names = Digest::of("names", &[it.kind.as_bytes(), b" ", it.unit.as_bytes()]);
+                let plain = is_kind(&it.kind) && is_unit(&it.unit);
+                let (kind, unit) = if plain {
+                    (it.kind.clone(), it.unit.clone())
+                } else {
+                    (names.to_string(), String::new())
+                };
+                let (amount, with) = (it.amount, it.with);
+                let side = match it.side {
+                    Side::Giver => "give",
+                    Side::Taker => "take",
+                };
+                format!(
+                    "{{\"{side}\":\"{amount} {unit}\",\"kind\":\"{kind}\",\"with\":\"{with}\",\"decide_s\":{}}}",
+                    it.decide_ms / 1_000
+                )
+            }
+            Self::AgreeTransfer(id, said) => {
+                let Confirmation { with, amount, unit } = said;
+                let unit = if is_unit(unit) { unit } else { "" };
+                format!("{{\"id\":\"{id}\",\"yes\":\"{amount} {unit}\",\"with\":\"{with}\"}}")
+            }
+            Self::RefuseTransfer(id) | Self::FinishTransfer(id) => format!("{{\"id\":\"{id}\"}}"),
             // Names are letters, digits and dashes: nothing in them needs an escape.
             Self::AddPerson { name, role, token: _ } => {
                 format!("{{\"person\":\"{name}\",\"role\":\"{role}\"}}")

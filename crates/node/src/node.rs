@@ -1,6 +1,7 @@
 //! The switchboard between the engine and what operators ask of it.
 
 mod decide;
+mod negotiate;
 
 use engine::{Engine, Now, Snapshot, Time};
 use wire::{Class, Content, Entry, Identity, Message, Slot, Subject, WireError, limits};
@@ -9,9 +10,12 @@ use crate::alerts::{self, Alerts};
 use crate::levels::{self, Levels, Reading};
 use crate::people::{People, Quorums};
 use crate::post::Post;
+use crate::transfers::Transfers;
 use crate::{
     Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Publication,
 };
+
+use negotiate::Desk;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +53,8 @@ pub struct Node {
     people: People,
     alerts: Alerts,
     post: Post,
+    transfers: Transfers,
+    desk: Desk,
     stopping: bool,
 }
 
@@ -69,13 +75,16 @@ impl Node {
         now: Now,
     ) -> Self {
         let own = std::mem::take(&mut kept.own);
+        let network = config.engine.network;
+        let transfers = Transfers::new(&own, identity.clone(), network, seed, now);
+        let desk = Desk::waking(now);
         let levels = Levels::new(&own, &identity.id(), seed);
         let levels_at = levels.deadline(now);
         let alerts = Alerts::new(&own);
         let people = People::new(&own, config.quorums, identity.clone());
         let engine = Engine::new(config.engine, identity, kept, seed, now);
         let post = Post::default();
-        Self { engine, levels, levels_at, people, alerts, post, stopping: false }
+        Self { engine, levels, levels_at, people, alerts, post, transfers, desk, stopping: false }
     }
 
     /// Advances by one input; perform the effects in order.
@@ -103,22 +112,31 @@ impl Node {
                 let answer =
                     if asks_levels { Answer::Levels(self.levels.own(now)) } else { answer };
                 // Last, so that it waits for what is to be written.
-                let effects = effects.into_iter().map(Effect::Net);
-                effects.chain([Effect::Answer(id, answer)]).collect()
+                let mut effects: Vec<Effect> = effects.into_iter().map(Effect::Net).collect();
+                effects.extend(self.negotiate(now));
+                effects.push(Effect::Answer(id, answer));
+                effects
+            }
+            Input::Net(engine::Input::Loaded(ticket, _)) if self.is_written(ticket, now) => {
+                self.engine.drain().into_iter().map(Effect::Net).collect()
             }
             Input::Net(input) => {
                 let mut effects = self.engine.handle(input, now);
                 self.look_at(&mut effects, now);
                 self.tell_levels(&mut effects, now);
-                let mail = self.post.read(self.engine.take_mail());
-                effects.into_iter().map(Effect::Net).chain(mail).collect()
+                let mail = self.engine.take_mail();
+                let mail = self.post.read(mail, &mut self.transfers, now);
+                let mut effects: Vec<Effect> =
+                    effects.into_iter().map(Effect::Net).chain(mail).collect();
+                effects.extend(self.negotiate(now));
+                effects
             }
         }
     }
 
     /// Returns when [`engine::Input::Tick`] is due, on the monotonic clock.
     pub fn deadline(&self) -> Option<Time> {
-        [self.engine.deadline(), self.levels_at].into_iter().flatten().min()
+        [self.engine.deadline(), self.levels_at, self.desk.at].into_iter().flatten().min()
     }
 
     /// Returns who may decide here.
@@ -171,6 +189,7 @@ impl Node {
             Command::SetLevels(readings) => {
                 self.set_levels(&readings, now).unwrap_or_else(Answer::Refused)
             }
+            Command::Transfers => Answer::Transfers(self.transfers.views()),
             Command::Status => Answer::Status(Box::new(self.engine.status())),
         }
     }

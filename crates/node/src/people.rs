@@ -245,7 +245,7 @@ impl People {
     }
 
     fn need(&self, deed: Deed) -> u64 {
-        if deed.is_operators() { 1 } else { self.quorums.get(&deed).copied().unwrap_or(1).max(1) }
+        if deed.takes_one() { 1 } else { self.quorums.get(&deed).copied().unwrap_or(1).max(1) }
     }
 
     fn check(&self, actor: &Actor, deed: Deed) -> Result<(), PeopleError> {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Event, Mail};
+use engine::{Event, Mail, Now};
 use wire::{LetterId, Subject};
 
+use crate::transfers::Transfers;
 use crate::{Answer, CommandError, CommandId, Effect};
 
 /// Operators that wait for a receipt. Bound: the letters that the engine has under way.
@@ -18,18 +19,26 @@ impl Post {
     }
 
     /// Hands out what came.
-    pub(crate) fn read(&mut self, mail: Vec<Mail>) -> Vec<Effect> {
-        mail.into_iter().filter_map(|mail| self.read_one(mail)).collect()
+    pub(crate) fn read(
+        &mut self,
+        mail: Vec<Mail>,
+        transfers: &mut Transfers,
+        now: Now,
+    ) -> Vec<Effect> {
+        mail.into_iter().filter_map(|mail| self.read_one(mail, transfers, now)).collect()
     }
 
-    fn read_one(&mut self, mail: Mail) -> Option<Effect> {
+    fn read_one(&mut self, mail: Mail, transfers: &mut Transfers, now: Now) -> Option<Effect> {
         match mail {
             Mail::Came(letter) => match letter.subject {
                 Subject::Note => {
                     let event = Event::Letter(Box::new(letter));
                     Some(Effect::Net(engine::Effect::Report(event)))
                 }
-                Subject::Transfer => None,
+                Subject::Transfer => {
+                    transfers.hear(letter.author, &letter.body, now);
+                    None
+                }
             },
             Mail::Delivered(letter, delivery) => {
                 let id = self.0.remove(&letter)?;

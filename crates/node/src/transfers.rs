@@ -42,6 +42,8 @@ pub struct Transfers<B: BlindAnd = DhAnd> {
     gone: BTreeSet<TransferId>,
     /// Letters in order.
     letters: Vec<(NodeId, Bytes)>,
+    /// Whether anything was done since it was asked last.
+    stirred: bool,
 }
 
 /// A transfer to be.
@@ -162,6 +164,7 @@ impl<B: BlindAnd + Default> Transfers<B> {
             changed: BTreeSet::new(),
             gone: BTreeSet::new(),
             letters: Vec::new(),
+            stirred: true,
         };
         for (name, value) in rows {
             let Some(id) = name.strip_prefix(PREFIX) else { continue };
@@ -228,7 +231,16 @@ impl<B: BlindAnd + Default> Transfers<B> {
 
     /// Says yes, if whoever says it names what is proposed. It counts from the next tick on.
     pub fn yes(&mut self, id: &TransferId, said: &Confirmation) -> Result<(), TransferError> {
-        let negotiation = self.all.get_mut(id).ok_or(TransferError::Unknown(*id))?;
+        self.check_yes(id, said)?;
+        if let Some(negotiation) = self.all.get_mut(id) {
+            negotiation.choice = Choice::Yes;
+        }
+        Ok(())
+    }
+
+    /// Says whether yes can be said in these words.
+    pub fn check_yes(&self, id: &TransferId, said: &Confirmation) -> Result<(), TransferError> {
+        let negotiation = self.all.get(id).ok_or(TransferError::Unknown(*id))?;
         match negotiation.status {
             Status::Ended => return Err(TransferError::Ended),
             Status::Agreed | Status::Confirming => return Err(TransferError::Decided),
@@ -239,48 +251,43 @@ impl<B: BlindAnd + Default> Transfers<B> {
         if said.amount != amount || said.unit != *unit || said.with != with {
             return Err(TransferError::Confirmation { amount, unit: unit.clone(), with });
         }
-        negotiation.choice = Choice::Yes;
         Ok(())
     }
 
     /// Says no: it ends at once, for both, without a reason.
     pub fn no(&mut self, id: &TransferId) -> Result<(), TransferError> {
+        self.check_no(id)?;
+        self.act(*id, |negotiation, _, acts| negotiation.close(acts));
+        Ok(())
+    }
+
+    /// Says whether no can still be said.
+    pub fn check_no(&self, id: &TransferId) -> Result<(), TransferError> {
         match self.all.get(id).map(|it| it.status) {
             None => Err(TransferError::Unknown(*id)),
             Some(Status::Ended) => Err(TransferError::Ended),
             Some(Status::Agreed | Status::Confirming) => Err(TransferError::Decided),
-            Some(Status::Offered | Status::Open) => {
-                self.act(*id, |negotiation, _, acts| negotiation.close(acts));
-                Ok(())
-            }
+            Some(Status::Offered | Status::Open) => Ok(()),
         }
     }
 
     /// Signs that our part of an agreed transfer is done: handed over, or received.
     pub fn done(&mut self, id: &TransferId, now: Now) -> Result<(), TransferError> {
+        self.check_done(id)?;
+        self.act(*id, |negotiation, player, acts| {
+            negotiation.say_done(player.identity, acts, now);
+        });
+        Ok(())
+    }
+
+    /// Says whether there is something to hand over or to receive.
+    pub fn check_done(&self, id: &TransferId) -> Result<(), TransferError> {
         match self.all.get(id).map(|it| it.status) {
             None => Err(TransferError::Unknown(*id)),
-            Some(Status::Agreed) => {
-                self.act(*id, |negotiation, player, acts| {
-                    negotiation.say_done(player.identity, acts, now);
-                });
-                Ok(())
-            }
+            Some(Status::Agreed) => Ok(()),
             Some(Status::Confirming | Status::Ended | Status::Offered | Status::Open) => {
                 Err(TransferError::NotAgreed)
             }
-        }
-    }
-
-    /// Ends all that is not agreed: the node is stopping.
-    pub fn leave(&mut self) {
-        let ids: Vec<TransferId> = self.all.keys().copied().collect();
-        for id in ids {
-            self.act(id, |negotiation, _, acts| {
-                if negotiation.is_undecided() {
-                    negotiation.close(acts);
-                }
-            });
         }
     }
 
@@ -308,6 +315,8 @@ impl<B: BlindAnd + Default> Transfers<B> {
         let due =
             self.all.iter().filter(|(_, it)| it.deadline(now).is_some_and(|at| at <= now.time()));
         let due: Vec<TransferId> = due.map(|(id, _)| *id).collect();
+        // Whoever asked for this turn wants to know of the next.
+        self.stirred = true;
         for id in due {
             self.act(id, |negotiation, player, acts| negotiation.turn(player, acts, now));
         }
@@ -328,6 +337,11 @@ impl<B: BlindAnd + Default> Transfers<B> {
             (format!("{PREFIX}{id}"), value)
         };
         changed.union(&gone).copied().map(row).collect()
+    }
+
+    /// Says whether anything happened since it was asked last: rows, letters, another deadline.
+    pub fn stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
     }
 
     /// Takes the letters, in order.
@@ -351,7 +365,8 @@ impl<B: BlindAnd + Default> Transfers<B> {
         Some(Negotiation::new(terms, hash, side, status, record, now))
     }
 
-    fn check(&self, proposal: &Proposal) -> Result<(), TransferError> {
+    /// Says whether a transfer can be proposed (TRANSFER-2).
+    pub fn check(&self, proposal: &Proposal) -> Result<(), TransferError> {
         let Proposal { with, kind, amount, unit, decide_ms, tick_ms, replaces, .. } = proposal;
         if *with == self.identity.id() {
             return Err(TransferError::Self_);
@@ -429,7 +444,7 @@ impl<B: BlindAnd + Default> Transfers<B> {
         });
     }
 
-    /// Reads an offer that is one: signed by the one it comes from, for us, and not over.
+    /// Reads an offer that is one: signed by the one it comes from, for us, and not over (TRANSFER-1).
     fn read_offer(
         &self,
         from: NodeId,
@@ -458,6 +473,7 @@ impl<B: BlindAnd + Default> Transfers<B> {
         id: TransferId,
         play: impl FnOnce(&mut Negotiation<B>, &mut Player<'_, B>, &mut Acts),
     ) {
+        self.stirred = true;
         let Some(negotiation) = self.all.get_mut(&id) else { return };
         let (identity, and, random) = (&self.identity, &self.and, &mut self.random);
         let mut acts = Acts::default();
@@ -470,6 +486,7 @@ impl<B: BlindAnd + Default> Transfers<B> {
     }
 
     fn say(&mut self, to: NodeId, id: TransferId, what: TransferWord) {
+        self.stirred = true;
         self.letters.push((to, TransferStep { id, what }.encode()));
     }
 

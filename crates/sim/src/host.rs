@@ -246,7 +246,9 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         | Answer::Proven(_)
         | Answer::Refused(_)
         | Answer::People(_)
+        | Answer::Proposed(_)
         | Answer::Sent(..)
+        | Answer::Transfers(_)
         | Answer::Status(_)
         | Answer::Waits(_) => &[],
     }

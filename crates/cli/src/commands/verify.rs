@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use daemon::api::types::EntryProof;
+use daemon::api::types::{EntryProof, ProvenTransfer, TransferAnswer};
 use daemon::node::Finding;
 use daemon::wire::{Content, Digest, Opened};
 use serde_json::json;
@@ -35,6 +35,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
     let text = read(&args.file)?;
     let shown = args.file.display();
+    if let Ok(transfer) = serde_json::from_str::<TransferAnswer>(&text) {
+        return check_transfer(&transfer, &shown.to_string(), output);
+    }
     let proof: EntryProof = serde_json::from_str(&text)
         .map_err(|error| Failure::refused(format!("{shown} is no proof: {error}")))?;
     let mut evidence = proof.evidence().map_err(|field| {
@@ -84,6 +87,39 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
     if args.root.is_none() {
         output.note("that root stands in the file: compare it with one you trust, or give --root");
     }
+    Ok(())
+}
+
+/// Checks what both sides of a transfer signed.
+fn check_transfer(transfer: &TransferAnswer, shown: &str, output: Output) -> anyhow::Result<()> {
+    let proven = transfer
+        .check()
+        .map_err(|error| Failure::refused(format!("{shown} proves nothing: {error}")))?;
+    let ProvenTransfer { giver, taker, kind, amount, unit, handed, received } = proven;
+    if output.is_json() {
+        return output.document(&json!({
+            "schema": "trellis.verified/1",
+            "finding": "agreed",
+            "network": transfer.network,
+            "giver": giver,
+            "taker": taker,
+            "kind": kind,
+            "amount": amount,
+            "unit": unit,
+            "handed": handed,
+            "received": received,
+        }));
+    }
+    output.data(format_args!("{amount} {unit} of {kind}"))?;
+    let (giver, taker) = (short_node(&giver), short_node(&taker));
+    output.note(format_args!("...{giver} gives it to ...{taker}: both said yes, and both signed"));
+    for (word, is) in [("handed it over", handed), ("has received it", received)] {
+        let who = if word.starts_with("handed") { giver } else { taker };
+        if is {
+            output.note(format_args!("...{who} signed that it {word}"));
+        }
+    }
+    output.note("the network stands in the file: compare it with the one you trust");
     Ok(())
 }
 

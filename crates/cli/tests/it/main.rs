@@ -37,5 +37,6 @@ mod simulation;
 mod support;
 #[cfg(test)]
 mod tidy;
+mod transfers;
 #[cfg(test)]
 mod wiring;

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::routes::{
     alerts, checkpoints, contradictions, entries, events, import, invites, letters, levels, log,
-    messages, peers, people, probes, proofs, status,
+    messages, peers, people, probes, proofs, status, transfers,
 };
 use super::types::Gap;
 
@@ -23,6 +23,7 @@ use super::types::Gap;
         peers::list, peers::add, messages::publish, letters::send, events::events,
         entries::list, entries::read, entries::write, entries::remove, entries::append, import::import,
         invites::list, invites::make, invites::accept, invites::refuse,
+        transfers::list, transfers::propose, transfers::read, transfers::yes, transfers::no, transfers::done,
         alerts::list, alerts::raise, alerts::read, alerts::acknowledge, alerts::dispute,
         checkpoints::list, checkpoints::read, contradictions::list,
         levels::list, levels::own, levels::set, levels::remove, log::read,

@@ -8,6 +8,7 @@ use node::alerts::AlertError;
 use node::engine::LetterRefused;
 use node::levels::LevelError;
 use node::people::PeopleError;
+use node::transfers::TransferError;
 use wire::WireError;
 
 use super::types::ProblemBody;
@@ -162,6 +163,19 @@ impl From<Failure> for Problem {
             Failure::Refused(CommandError::Full(_) | CommandError::NoRoom) => Code::StateFull,
             Failure::Refused(CommandError::Stopping) | Failure::Stopped => Code::Stopping,
             Failure::Store(_) => Code::StoreFailed,
+            Failure::Refused(CommandError::Transfer(error)) => match error {
+                TransferError::Amount
+                | TransferError::Name(_)
+                | TransferError::Self_
+                | TransferError::Times => Code::BadRequest,
+                TransferError::Confirmation { .. }
+                | TransferError::Decided
+                | TransferError::Ended
+                | TransferError::Many(_)
+                | TransferError::NotAgreed
+                | TransferError::Open(_) => Code::Conflict,
+                TransferError::Unknown(_) => Code::NotFound,
+            },
             Failure::Refused(CommandError::Alert(error)) => match error {
                 AlertError::Acknowledged(_) | AlertError::Disputed => Code::Conflict,
                 AlertError::Lasts | AlertError::Text => Code::BadRequest,

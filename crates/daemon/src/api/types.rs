@@ -13,6 +13,7 @@ mod log;
 mod messages;
 mod people;
 mod proofs;
+mod transfers;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +45,10 @@ pub use people::{
     NewPerson, PeopleAnswer, PersonAnswer, PersonRole, PersonRow, QuorumRow, VoteRow, Waits,
 };
 pub use proofs::EntryProof;
+pub use transfers::{
+    NewTransfer, ProposedTransfer, ProvenTransfer, TransferAnswer, TransferList, TransferRow,
+    TransferSide, TransferYes,
+};
 
 /// `trellis.status/1`: how this node is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]

@@ -310,6 +310,9 @@ pub(super) const KEYS: &[Key] = &[
     key("quorum.rule_challenge", Kind::Number(1, 16), "1", "Mirrors it takes to challenge a rule"),
     key("quorum.rule_commit", Kind::Number(1, 16), "1", "Mirrors it takes to put a rule forward"),
     key("quorum.rule_confirm", Kind::Number(1, 16), "1", "Mirrors it takes to confirm a rule"),
+    key("quorum.transfer_done", Kind::Number(1, 16), "1", "Mirrors it takes to say that this node's part of a transfer is done"),
+    key("quorum.transfer_propose", Kind::Number(1, 16), "1", "Mirrors it takes to propose a transfer"),
+    key("quorum.transfer_yes", Kind::Number(1, 16), "1", "Mirrors it takes to say yes to a transfer; a no takes one"),
     key("store.cache_mib", Kind::Number(1, 1 << 20), "64", "memory for pages of the store, MiB"),
     key("store.waiting_max", Kind::Number(16, 10_000_000), "131072", "records, about 300 bytes each, that wait in memory to be merged into the store's tables; twice as many for a while"),
 ];

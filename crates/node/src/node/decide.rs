@@ -51,6 +51,10 @@ impl Node {
                 }
                 self.check_message(&alerts::alert(payload)?)
             }
+            Decision::ProposeTransfer(it) => Ok(self.transfers.check(it)?),
+            Decision::AgreeTransfer(id, said) => Ok(self.transfers.check_yes(id, said)?),
+            Decision::RefuseTransfer(id) => Ok(self.transfers.check_no(id)?),
+            Decision::FinishTransfer(id) => Ok(self.transfers.check_done(id)?),
             Decision::RemovePerson(name) => Ok(self.people.check_known(name)?),
         }
     }
@@ -81,6 +85,21 @@ impl Node {
             }
             Decision::RaiseAlert { payload, life_ms } => {
                 self.tell(alerts::alert(&payload)?, life_ms, now).map(Some)
+            }
+            Decision::ProposeTransfer(it) => {
+                Ok(Some(Answer::Proposed(self.transfers.propose(it, now)?)))
+            }
+            Decision::AgreeTransfer(id, said) => {
+                self.transfers.yes(&id, &said)?;
+                Ok(Some(Answer::Done))
+            }
+            Decision::RefuseTransfer(id) => {
+                self.transfers.no(&id)?;
+                Ok(Some(Answer::Done))
+            }
+            Decision::FinishTransfer(id) => {
+                self.transfers.done(&id, now)?;
+                Ok(Some(Answer::Done))
             }
             Decision::RemovePerson(name) => {
                 self.people.remove(&name);

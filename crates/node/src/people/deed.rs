@@ -18,6 +18,14 @@ pub enum Deed {
     ConfirmRule,
     /// A rule is called wrong.
     ChallengeRule,
+    /// A transfer is proposed to another node.
+    ProposeTransfer,
+    /// Yes to a transfer.
+    AgreeTransfer,
+    /// No to a transfer.
+    RefuseTransfer,
+    /// Our part of a transfer is done.
+    FinishTransfer,
     /// Somebody is named.
     AddPerson,
     /// A name is taken away.
@@ -31,13 +39,17 @@ pub struct UnknownDeed;
 
 impl Deed {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::RaiseAlert,
         Self::AcknowledgeAlert,
         Self::DisputeAlert,
         Self::CommitRule,
         Self::ConfirmRule,
         Self::ChallengeRule,
+        Self::ProposeTransfer,
+        Self::AgreeTransfer,
+        Self::RefuseTransfer,
+        Self::FinishTransfer,
         Self::AddPerson,
         Self::RemovePerson,
     ];
@@ -51,6 +63,10 @@ impl Deed {
             Self::CommitRule => "rule.commit",
             Self::ConfirmRule => "rule.confirm",
             Self::ChallengeRule => "rule.challenge",
+            Self::ProposeTransfer => "transfer.propose",
+            Self::AgreeTransfer => "transfer.yes",
+            Self::RefuseTransfer => "transfer.no",
+            Self::FinishTransfer => "transfer.done",
             Self::AddPerson => "people.add",
             Self::RemovePerson => "people.remove",
         }
@@ -66,12 +82,24 @@ impl Deed {
         match self {
             Self::AddPerson | Self::RemovePerson => true,
             Self::AcknowledgeAlert
+            | Self::AgreeTransfer
             | Self::ChallengeRule
             | Self::CommitRule
             | Self::ConfirmRule
             | Self::DisputeAlert
-            | Self::RaiseAlert => false,
+            | Self::FinishTransfer
+            | Self::ProposeTransfer
+            | Self::RaiseAlert
+            | Self::RefuseTransfer => false,
         }
+    }
+}
+
+impl Deed {
+    /// Says whether it always takes one: a no is one person's word, and ends a transfer at once
+    /// (TRANSFER-5).
+    pub fn takes_one(self) -> bool {
+        self.is_operators() || self == Self::RefuseTransfer
     }
 }
 

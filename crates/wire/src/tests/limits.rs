@@ -5,8 +5,8 @@ use bytes::Bytes;
 use crate::{
     Address, Carried, Chunk, ChunkPart, ChunkStep, Compare, Content, Digest, Direct, DirectStep,
     Entry, Fetch, Frame, Goodbye, Hlc, Identity, Item, Message, Profile, Proof, Range, Reason,
-    Record, Records, RouteId, Set, Signed, Sketch, SketchStep, Subtree, View, Wanted, WireError,
-    limits,
+    Record, Records, RouteId, Set, Signed, Sketch, SketchStep, Subtree, TransferStep, TransferWord,
+    View, Wanted, WireError, limits,
 };
 
 /// What is too large, how large, and what is allowed; `None` if it passes.
@@ -167,6 +167,15 @@ fn a_letter_is_short_and_goes_only_so_far() {
     let far = Bytes::from(step(DirectStep::Seek { to, hops: u8::MAX }).encode());
     let hops = limits::DIRECT_HOPS_MAX;
     assert_eq!(Frame::decode(&far), Ok(step(DirectStep::Seek { to, hops })));
+}
+
+#[test]
+fn the_terms_of_a_transfer_are_short() {
+    // TRANSFER-1
+    check("terms bytes", limits::TERMS_BYTES_MAX, |size| {
+        let what = TransferWord::Offer(Bytes::from(vec![0; size]), [1; 64]);
+        verdict(TransferStep::decode(&TransferStep { id: Digest([1; 32]), what }.encode()))
+    });
 }
 
 #[test]

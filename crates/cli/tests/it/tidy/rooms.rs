@@ -78,8 +78,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "node",
         &[
-            "bytes", "curve25519-dalek", "engine", "merkle", "rand_chacha", "sha2", "subtle",
-            "thiserror", "tracing", "wire", "zeroize",
+            "bytes",
+            "curve25519-dalek",
+            "engine",
+            "merkle",
+            "rand_chacha",
+            "sha2",
+            "subtle",
+            "thiserror",
+            "tracing",
+            "wire",
+            "zeroize",
         ],
     ),
     (
