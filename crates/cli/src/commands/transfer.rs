@@ -33,9 +33,17 @@ pub(crate) enum Verb {
     Gaps(gaps::Args),
     Propose(ProposeArgs),
     List(ListArgs),
+    /// Show a transfer; with --json also what both signed, which `trellis verify` checks.
+    #[command(
+        after_help = "Examples:\n  trellis transfer show 4f1c20aa\n  trellis transfer show 4f1c20aa --json > gift.json"
+    )]
     Show(IdArgs),
     Yes(YesArgs),
+    /// Say no to a transfer: it ends at once, for both nodes, and nobody is told why.
+    #[command(after_help = "Example:\n  trellis transfer no 4f1c20aa")]
     No(IdArgs),
+    /// Sign that this node's part of an agreed transfer is done: handed over, or received.
+    #[command(after_help = "Example:\n  trellis transfer done 4f1c20aa")]
     Done(IdArgs),
 }
 
