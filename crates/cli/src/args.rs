@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     alert, append, backup, checkpoint, completions, config, contradictions, demo, doctor, get,
-    import, invite, join, level, list, log, peers, people, publish, put, rm, root, send, sim,
+    import, invite, join, level, list, log, peers, people, publish, put, rm, root, rule, send, sim,
     status, transfer, up, verify, watch,
 };
 
@@ -74,6 +74,8 @@ pub(crate) enum Verb {
     Alert(alert::Verb),
     #[command(subcommand)]
     Transfer(transfer::Verb),
+    #[command(subcommand)]
+    Rule(rule::Verb),
     #[command(subcommand)]
     People(people::Verb),
     Log(log::Args),

@@ -22,6 +22,7 @@ pub(crate) mod publish;
 pub(crate) mod put;
 pub(crate) mod rm;
 pub(crate) mod root;
+pub(crate) mod rule;
 pub(crate) mod send;
 pub(crate) mod sim;
 pub(crate) mod status;
@@ -92,6 +93,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Rm(args) => rm::run(&args, &place()?).await,
         Verb::Root(args) => root::run(&args, &place()?).await,
         Verb::Send(args) => send::run(&args, &place()?).await,
+        Verb::Rule(verb) => rule::run(&verb, &place()?).await,
         Verb::Sim(verb) => sim::run(verb, output).await,
         Verb::Status(args) => status::run(&args, &place()?).await,
         Verb::Transfer(verb) => transfer::run(&verb, &place()?).await,
@@ -137,6 +139,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Rm(_)
         | Verb::Root(_)
         | Verb::Send(_)
+        | Verb::Rule(_)
         | Verb::Sim(_)
         | Verb::Status(_)
         | Verb::Transfer(_)

@@ -284,6 +284,8 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Proposed(_) => "proposed",
         Answer::Sent(..) => "sent",
         Answer::Transfers(_) => "transfers",
+        Answer::Rule(..) => "rule",
+        Answer::Rules(..) => "rules",
         Answer::Status(_) => "status",
         Answer::Waits(_) => "waits",
         Answer::Written(_) => "written",

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use node::engine::checkpoint::{Committee, Pace};
+use node::levels::Amount;
+use node::rules::Policy;
 use serde::Deserialize;
-use wire::{Digest, NetworkId, limits};
+use wire::{Digest, NetworkId, NodeId, limits};
 
 use crate::attesters::{self, AttesterRow};
 
@@ -24,6 +26,8 @@ pub(crate) struct Network {
     pub(crate) alert_burst: u64,
     /// How often an author gains one back, milliseconds.
     pub(crate) alert_every_ms: u64,
+    /// Which rules are accepted.
+    pub(crate) rules: Policy,
     /// Who attests, and when; `None` where nobody does.
     pub(crate) checkpoints: Option<(Pace, Arc<Committee>)>,
 }
@@ -37,6 +41,8 @@ struct File {
     appended_max: Option<usize>,
     #[serde(default)]
     alerts: AlertBudget,
+    #[serde(default)]
+    rules: Acceptance,
     checkpoints: Option<Times>,
     #[serde(default)]
     attester: Vec<AttesterRow>,
@@ -47,6 +53,16 @@ struct File {
 struct AlertBudget {
     burst: Option<u64>,
     per_hour: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acceptance {
+    authors: Option<u64>,
+    confidence: Option<f64>,
+    evidence: Option<u64>,
+    #[serde(default)]
+    from: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,6 +117,7 @@ impl Network {
             slots_max,
             alert_burst,
             alert_every_ms,
+            rules: policy(&file.rules)?,
             checkpoints,
         })
     }
@@ -116,6 +133,30 @@ fn alert_budget(budget: &AlertBudget) -> Result<(u64, u64), String> {
         return Err(format!("alerts.per_hour must be 1 to {HOUR_MS}"));
     }
     Ok((burst, HOUR_MS / per_hour))
+}
+
+/// Returns which rules are accepted (RULE-2).
+fn policy(said: &Acceptance) -> Result<Policy, String> {
+    let usual = Policy::default();
+    let authors_min = said.authors.unwrap_or(usual.authors_min);
+    if authors_min == 0 {
+        return Err("rules.authors must be 1 or more".to_owned());
+    }
+    let confidence_min = match said.confidence {
+        None => usual.confidence_min,
+        Some(part) if (0.0..=1.0).contains(&part) => {
+            let amount: Option<Amount> = part.to_string().parse().ok();
+            let bad = || "rules.confidence has at most three decimals".to_owned();
+            amount.ok_or_else(bad)?.0
+        }
+        Some(_) => return Err("rules.confidence must be 0 to 1".to_owned()),
+    };
+    let author = |text: &String| {
+        text.parse::<NodeId>().map_err(|_| format!("rules.from: {text:?} is no node id"))
+    };
+    let authors = said.from.iter().map(author).collect::<Result<_, _>>()?;
+    let evidence_min = said.evidence.unwrap_or(usual.evidence_min);
+    Ok(Policy { authors_min, confidence_min, evidence_min, authors })
 }
 
 fn pace(times: &Times) -> Result<Pace, String> {

@@ -17,5 +17,6 @@ mod life;
 mod mixed;
 mod people;
 mod receipts;
+mod rules;
 mod settings;
 mod sketches;

@@ -6,6 +6,7 @@ use crate::Decision;
 use crate::alerts::{Alert, AlertError};
 use crate::levels::{LevelError, OwnLevel, Reading};
 use crate::people::{Actor, Assembly, PeopleError, Vote};
+use crate::rules::{Rule, RuleError, Statistics};
 use crate::transfers::{TransferError, TransferView};
 use bytes::Bytes;
 use engine::checkpoint::{Committee, Evidence, Sealed};
@@ -50,6 +51,12 @@ pub enum Command {
     Put(Vec<Draft>),
     /// Take the level of a kind back: others see none any more.
     RemoveLevel(String),
+    /// How does this rule stand, and what does it say?
+    Rule(Digest),
+    /// How do rules stand: those behind one, at most so many?
+    Rules(Option<Digest>, usize),
+    /// Ask everybody what this rule says, unless that is here.
+    WantRule(Digest),
     /// So much there is, in the order given, all or none.
     SetLevels(Vec<Reading>),
     /// Say something to one node and to nobody else; answered once it has it, or cannot be told.
@@ -69,7 +76,8 @@ impl Command {
             | Self::Publish(_)
             | Self::Put(_)
             | Self::RemoveLevel(_)
-            | Self::SetLevels(_) => true,
+            | Self::SetLevels(_)
+            | Self::WantRule(_) => true,
             Self::AddPeer(_)
             | Self::Alerts
             | Self::Checkpoints
@@ -81,6 +89,8 @@ impl Command {
             | Self::Prove(_)
             | Self::Send(_)
             | Self::Transfers
+            | Self::Rule(_)
+            | Self::Rules(..)
             | Self::Status => false,
         }
     }
@@ -193,6 +203,10 @@ pub enum Answer {
     Refused(CommandError),
     /// The one node has it: its receipt is here.
     Sent(LetterId, Delivery),
+    /// How a rule stands, and what it says, where that is here.
+    Rule(Box<Rule>, Option<Bytes>),
+    /// How rules stand, in the order of their ids, and all of them together.
+    Rules(Vec<Rule>, Statistics),
     /// How we are.
     Status(Box<Status>),
     /// All transfers, those that can be decided on first.
@@ -212,6 +226,9 @@ pub enum CommandError {
          would refuse another one; set the clock, or wait"
     )]
     Ahead(u64),
+    /// Not so, or not now.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// Not so, or not now.
     #[error(transparent)]
     Alert(#[from] AlertError),
@@ -245,7 +262,9 @@ pub enum CommandError {
     #[error("nothing of this node stands at {0}: a name that begins with # is given by appending")]
     NoSlot(Slot),
     /// Entries that the node writes by itself.
-    #[error("the collection {0} is written by this node itself, from the levels it is told")]
+    #[error(
+        "the collection {0} is written by this node itself, from what it is told elsewhere: see `trellis level` and `trellis rule`"
+    )]
     OwnCollection(&'static str),
     /// This person may not, or not so.
     #[error(transparent)]

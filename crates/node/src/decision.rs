@@ -5,6 +5,7 @@ use wire::{Digest, RecordId, Side, TransferId};
 
 use crate::levels::{is_kind, is_unit};
 use crate::people::{Deed, Role};
+use crate::rules::{Word, name_of};
 use crate::transfers::{Confirmation, Proposal};
 
 /// A decision, as somebody makes it.
@@ -41,6 +42,29 @@ pub enum Decision {
     RefuseTransfer(TransferId),
     /// Our part of what was agreed is done: handed over, or received.
     FinishTransfer(TransferId),
+    /// Put a rule forward.
+    CommitRule {
+        /// What it says: JSON on one line. Its hash is the rule's id.
+        content: Bytes,
+        /// Our word on it.
+        word: Word,
+    },
+    /// Call a rule right, with so much confidence (thousandths) and evidence.
+    ConfirmRule {
+        /// Which.
+        rule: Digest,
+        /// How sure we are, thousandths.
+        confidence: u64,
+        /// How many pieces of evidence we have.
+        evidence: u64,
+    },
+    /// Call a rule wrong.
+    ChallengeRule {
+        /// Which.
+        rule: Digest,
+        /// Why: JSON on one line.
+        note: Bytes,
+    },
     /// Name somebody.
     AddPerson {
         /// How.
@@ -65,6 +89,9 @@ impl Decision {
             Self::AgreeTransfer(..) => Deed::AgreeTransfer,
             Self::RefuseTransfer(_) => Deed::RefuseTransfer,
             Self::FinishTransfer(_) => Deed::FinishTransfer,
+            Self::ChallengeRule { .. } => Deed::ChallengeRule,
+            Self::CommitRule { .. } => Deed::CommitRule,
+            Self::ConfirmRule { .. } => Deed::ConfirmRule,
             Self::AddPerson { .. } => Deed::AddPerson,
             Self::RemovePerson(_) => Deed::RemovePerson,
         }
@@ -111,6 +138,17 @@ impl Decision {
                 format!("{{\"id\":\"{id}\",\"yes\":\"{amount} {unit}\",\"with\":\"{with}\"}}")
             }
             Self::RefuseTransfer(id) | Self::FinishTransfer(id) => format!("{{\"id\":\"{id}\"}}"),
+            Self::CommitRule { content, word } => {
+                let (rule, word) =
+                    (name_of(content), String::from_utf8_lossy(&word.encode()).into_owned());
+                format!("{{\"rule\":\"{rule}\",\"word\":{word}}}")
+            }
+            Self::ConfirmRule { rule, confidence, evidence } => format!(
+                "{{\"rule\":\"{rule}\",\"confidence\":{confidence},\"evidence\":{evidence}}}"
+            ),
+            Self::ChallengeRule { rule, note } => {
+                format!("{{\"rule\":\"{rule}\",\"reason\":{}}}", json(note))
+            }
             // Names are letters, digits and dashes: nothing in them needs an escape.
             Self::AddPerson { name, role, token: _ } => {
                 format!("{{\"person\":\"{name}\",\"role\":\"{role}\"}}")

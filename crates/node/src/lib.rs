@@ -9,6 +9,7 @@ mod node;
 pub mod people;
 mod post;
 mod row;
+pub mod rules;
 pub mod transfers;
 
 pub use command::{

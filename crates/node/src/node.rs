@@ -10,6 +10,7 @@ use crate::alerts::{self, Alerts};
 use crate::levels::{self, Levels, Reading};
 use crate::people::{People, Quorums};
 use crate::post::Post;
+use crate::rules::{self, Policy, Rules};
 use crate::transfers::Transfers;
 use crate::{
     Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Publication,
@@ -42,6 +43,8 @@ pub struct Config {
     pub engine: engine::Config,
     /// How many Mirrors it takes, for each kind of decision.
     pub quorums: Quorums,
+    /// Which rules are accepted in this network.
+    pub rules: Policy,
 }
 
 /// One node: the protocol and the applications on it.
@@ -55,13 +58,14 @@ pub struct Node {
     post: Post,
     transfers: Transfers,
     desk: Desk,
+    rules: Rules,
     stopping: bool,
 }
 
 impl Config {
     /// The defaults around an engine's settings.
     pub fn new(engine: engine::Config) -> Self {
-        Self { engine, quorums: Quorums::new() }
+        Self { engine, quorums: Quorums::new(), rules: Policy::default() }
     }
 }
 
@@ -81,10 +85,22 @@ impl Node {
         let levels = Levels::new(&own, &identity.id(), seed);
         let levels_at = levels.deadline(now);
         let alerts = Alerts::new(&own);
+        let rules = Rules::new(&own, config.rules);
         let people = People::new(&own, config.quorums, identity.clone());
         let engine = Engine::new(config.engine, identity, kept, seed, now);
         let post = Post::default();
-        Self { engine, levels, levels_at, people, alerts, post, transfers, desk, stopping: false }
+        Self {
+            engine,
+            levels,
+            levels_at,
+            people,
+            alerts,
+            post,
+            transfers,
+            desk,
+            rules,
+            stopping: false,
+        }
     }
 
     /// Advances by one input; perform the effects in order.
@@ -186,6 +202,11 @@ impl Node {
                 self.remove_level(&kind, now).unwrap_or_else(Answer::Refused)
             }
             Command::Send(_) => unreachable!("it is answered when the receipt comes"),
+            Command::Rule(rule) => self.rule(&rule).unwrap_or_else(Answer::Refused),
+            Command::Rules(after, max) => {
+                Answer::Rules(self.rules.list(after.as_ref(), max), self.rules.statistics())
+            }
+            Command::WantRule(rule) => self.want_rule(&rule, now).unwrap_or_else(Answer::Refused),
             Command::SetLevels(readings) => {
                 self.set_levels(&readings, now).unwrap_or_else(Answer::Refused)
             }
@@ -210,7 +231,7 @@ impl Node {
         if class == Class::Control {
             return Err(CommandError::Control);
         }
-        if alerts::is_own_topic(&topic) {
+        if alerts::is_own_topic(&topic) || topic == rules::TOPIC {
             return Err(CommandError::OwnTopic(topic));
         }
         let life_ms_max = self.engine.config().message_life_ms_max;
@@ -292,12 +313,12 @@ impl Node {
         Ok(Answer::Appended(self.engine.append(values, hour, now)))
     }
 
-    /// LEVEL-6
+    /// LEVEL-6, RULE-1
     fn check_collection(&self, collection: &str) -> Result<(), CommandError> {
-        if collection == levels::COLLECTION {
-            return Err(CommandError::OwnCollection(levels::COLLECTION));
+        match [levels::COLLECTION, rules::COLLECTION].into_iter().find(|own| *own == collection) {
+            Some(own) => Err(CommandError::OwnCollection(own)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn set_levels(&mut self, readings: &[Reading], now: Now) -> Result<Answer, CommandError> {

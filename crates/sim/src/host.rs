@@ -249,6 +249,8 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         | Answer::Proposed(_)
         | Answer::Sent(..)
         | Answer::Transfers(_)
+        | Answer::Rule(..)
+        | Answer::Rules(..)
         | Answer::Status(_)
         | Answer::Waits(_) => &[],
     }

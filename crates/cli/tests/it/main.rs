@@ -32,6 +32,8 @@ mod plain;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod support;

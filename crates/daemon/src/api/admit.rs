@@ -113,7 +113,7 @@ fn check_role(actor: &Actor, method: &Method, path: &str) -> Result<(), Problem>
         Role::Operator => true,
         Role::Mirror => looks || decides,
         // The node says why not, as it does to everybody.
-        Role::Observer => (looks && !is_private) || decides,
+        Role::Observer => (looks && !is_private) || (decides && !path.ends_with("/fetch")),
     };
     if may {
         return Ok(());

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::routes::{
     alerts, checkpoints, contradictions, entries, events, import, invites, letters, levels, log,
-    messages, peers, people, probes, proofs, status, transfers,
+    messages, peers, people, probes, proofs, rules, status, transfers,
 };
 use super::types::Gap;
 
@@ -27,6 +27,7 @@ use super::types::Gap;
         alerts::list, alerts::raise, alerts::read, alerts::acknowledge, alerts::dispute,
         checkpoints::list, checkpoints::read, contradictions::list,
         levels::list, levels::own, levels::set, levels::remove, log::read,
+        rules::list, rules::commit, rules::read, rules::fetch, rules::confirm, rules::challenge,
         people::list, people::add, people::remove, proofs::read,
         probes::livez, probes::readyz, probes::metrics
     ),

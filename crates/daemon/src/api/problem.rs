@@ -8,6 +8,7 @@ use node::alerts::AlertError;
 use node::engine::LetterRefused;
 use node::levels::LevelError;
 use node::people::PeopleError;
+use node::rules::RuleError;
 use node::transfers::TransferError;
 use wire::WireError;
 
@@ -180,6 +181,11 @@ impl From<Failure> for Problem {
                 AlertError::Acknowledged(_) | AlertError::Disputed => Code::Conflict,
                 AlertError::Lasts | AlertError::Text => Code::BadRequest,
                 AlertError::Unknown => Code::NotFound,
+            },
+            Failure::Refused(CommandError::Rule(error)) => match error {
+                RuleError::Confidence | RuleError::Content | RuleError::Note => Code::BadRequest,
+                RuleError::Said => Code::Conflict,
+                RuleError::Unknown => Code::NotFound,
             },
             Failure::Refused(CommandError::People(error)) => match error {
                 PeopleError::Name(_) => Code::BadRequest,

@@ -15,6 +15,7 @@ pub(super) mod peers;
 pub(super) mod people;
 pub(super) mod probes;
 pub(super) mod proofs;
+pub(super) mod rules;
 pub(super) mod status;
 pub(super) mod transfers;
 

@@ -13,6 +13,7 @@ mod log;
 mod messages;
 mod people;
 mod proofs;
+mod rules;
 mod transfers;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,10 @@ pub use people::{
     NewPerson, PeopleAnswer, PersonAnswer, PersonRole, PersonRow, QuorumRow, VoteRow, Waits,
 };
 pub use proofs::EntryProof;
+pub use rules::{
+    NewChallenge, NewConfirmation, NewRule, RuleAnswer, RuleRow, RuleSaid, RuleStance, Rules,
+    WordRow,
+};
 pub use transfers::{
     NewTransfer, ProposedTransfer, ProvenTransfer, TransferAnswer, TransferList, TransferRow,
     TransferSide, TransferYes,

@@ -208,7 +208,11 @@ fn node_config(settings: &Settings, home: &Home, transport: &Transport) -> node:
         }
         node::engine::Checkpoints { pace, committee, seat: home.seat.clone() }
     });
-    node::Config { quorums: settings.quorums(), ..node::Config::new(engine) }
+    node::Config {
+        quorums: settings.quorums(),
+        rules: home.network.rules.clone(),
+        ..node::Config::new(engine)
+    }
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

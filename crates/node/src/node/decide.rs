@@ -1,11 +1,13 @@
 //! Decisions of people: checked, weighed, done and written into the log, or nothing at all.
 
+use bytes::Bytes;
 use engine::{Accepted, Event, Now};
-use wire::{Content, Message};
+use wire::{Content, Digest, Message};
 
 use super::{Node, write_beside};
 use crate::alerts::{self, Acknowledgement, Heard, Logged};
 use crate::people::{Actor, Line, Standing};
+use crate::rules::{self, Stance, Word};
 use crate::{Answer, CommandError, Decision};
 
 impl Node {
@@ -40,6 +42,18 @@ impl Node {
                 Ok(self.alerts.check_acknowledge(alert, *life_ms, now)?)
             }
             Decision::AddPerson { name, .. } => Ok(self.people.check_new(name)?),
+            Decision::ChallengeRule { rule, note } => {
+                let word = self.word(rule, Stance::Challenge, (0, 0), note.clone())?;
+                self.check_word(rule, &word)
+            }
+            Decision::CommitRule { content, word } => {
+                rules::check_content(content)?;
+                self.check_word(&rules::name_of(content), word)
+            }
+            Decision::ConfirmRule { rule, confidence, evidence } => {
+                let word = self.word(rule, Stance::Confirm, (*confidence, *evidence), nothing())?;
+                self.check_word(rule, &word)
+            }
             Decision::DisputeAlert { alert, payload } => {
                 self.alerts.check_dispute(alert, &self.engine.me(), now)?;
                 self.check_message(&alerts::dispute(*alert, payload)?)
@@ -77,6 +91,19 @@ impl Node {
                 self.people.add(&name, role, token, now);
                 Ok(None)
             }
+            Decision::ChallengeRule { rule, note } => {
+                let word = self.word(&rule, Stance::Challenge, (0, 0), note)?;
+                self.speak(&rule, &word, now).map(Some)
+            }
+            Decision::CommitRule { content, word } => {
+                let answer = self.speak(&rules::name_of(&content), &word, now)?;
+                self.rules.keep(&content);
+                Ok(Some(answer))
+            }
+            Decision::ConfirmRule { rule, confidence, evidence } => {
+                let word = self.word(&rule, Stance::Confirm, (confidence, evidence), nothing())?;
+                self.speak(&rule, &word, now).map(Some)
+            }
             Decision::DisputeAlert { alert, payload } => {
                 // It goes when the alert does.
                 let expires_ms = self.alerts.get(&alert, now)?.expires_ms;
@@ -113,6 +140,51 @@ impl Node {
         self.check_size(message.topic.len() + message.payload.len())
     }
 
+    /// Makes a word of ours on a rule that somebody has spoken of.
+    fn word(
+        &self,
+        rule: &Digest,
+        stance: Stance,
+        (confidence, evidence): (u64, u64),
+        note: Bytes,
+    ) -> Result<Word, CommandError> {
+        let (logic, context) = self.rules.signatures(rule)?;
+        Ok(Word { stance, logic, context, confidence, evidence, note })
+    }
+
+    fn check_word(&self, rule: &Digest, word: &Word) -> Result<(), CommandError> {
+        self.rules.check(rule, &self.engine.me(), word)?;
+        let contents = [(Content::Entry(rules::entry(rule, word)), 0)];
+        if self.engine.fits(&contents) {
+            return Ok(());
+        }
+        Err(CommandError::Full(self.engine.config().entries_max))
+    }
+
+    fn speak(&mut self, rule: &Digest, word: &Word, now: Now) -> Result<Answer, CommandError> {
+        let contents = vec![(Content::Entry(rules::entry(rule, word)), 0)];
+        let ids = self.engine.write(contents, now);
+        if ids.is_empty() {
+            return Err(CommandError::Full(self.engine.config().entries_max));
+        }
+        Ok(Answer::Written(ids))
+    }
+
+    /// Says how a rule stands, and what it says where that is here.
+    pub(super) fn rule(&self, rule: &Digest) -> Result<Answer, CommandError> {
+        let content = self.rules.content(rule)?;
+        Ok(Answer::Rule(Box::new(self.rules.get(rule)?), content))
+    }
+
+    /// Asks everybody what a rule says (RULE-3).
+    pub(super) fn want_rule(&mut self, rule: &Digest, now: Now) -> Result<Answer, CommandError> {
+        self.may_write(now)?;
+        if let Some(question) = self.rules.want(rule, now)? {
+            self.tell(question, rules::ASK_LIFE_MS, now)?;
+        }
+        self.rule(rule)
+    }
+
     fn tell(&mut self, message: Message, life_ms: u64, now: Now) -> Result<Answer, CommandError> {
         let class = self.engine.class_of_own(message.class, now);
         let links = self.engine.links_len();
@@ -125,14 +197,23 @@ impl Node {
 
     /// Looks at what entered for the people here, and has their rows written in the same transaction.
     pub(super) fn look_at(&mut self, effects: &mut Vec<engine::Effect>, now: Now) {
+        let (mut answers, me) = (Vec::new(), self.engine.me());
         for effect in effects.iter() {
             if let engine::Effect::Report(Event::Accepted(accepted)) = effect {
                 self.hear(accepted, now);
+                answers.extend(self.rules.hear(accepted, &me, now));
             }
         }
         let mut rows = self.alerts.rows();
+        rows.append(&mut self.rules.rows());
         rows.append(&mut self.people.rows());
         write_beside(effects, rows);
+        if !answers.is_empty() && self.may_write(now).is_ok() {
+            let life_ms = rules::ASK_LIFE_MS;
+            let contents = answers.into_iter().map(|it| (Content::Message(it), life_ms)).collect();
+            self.engine.write(contents, now);
+            effects.append(&mut self.engine.drain());
+        }
     }
 
     /// Notes an alert that somebody else raised, or disputes, in the log (ALERT-3).
@@ -158,4 +239,9 @@ impl Node {
     fn assembly(&self, now: Now) -> Answer {
         Answer::People(Box::new(self.people.assembly(now)))
     }
+}
+
+/// The note of who gives no reason.
+fn nothing() -> Bytes {
+    Bytes::from_static(b"\"\"")
 }

@@ -164,7 +164,7 @@ fn record(id: Result<Path<String>, PathRejection>) -> Result<RecordId, Problem> 
 }
 
 /// Writes JSON on one line, with control characters that JSON allows as escapes.
-fn json(value: &impl Serialize) -> Result<Bytes, Problem> {
+pub(super) fn json(value: &impl Serialize) -> Result<Bytes, Problem> {
     let text = serde_json::to_string(value);
     let text = text.map_err(|error| Problem::new(Code::BadJson, error.to_string()))?;
     let mut line = String::with_capacity(text.len());
