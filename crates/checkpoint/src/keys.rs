@@ -8,7 +8,7 @@ use std::fmt;
 
 use blst::BLST_ERROR::BLST_SUCCESS;
 use blst::min_pk;
-use wire::Digest;
+use wire::{Digest, Hex};
 
 use crate::CheckpointError;
 
@@ -124,30 +124,26 @@ impl PartialEq for SecretKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex(f, &self.to_bytes())
+        fmt::Display::fmt(&Hex(&self.to_bytes()), f)
     }
 }
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex(f, &self.to_bytes()[..4])
+        fmt::Display::fmt(&Hex(&self.to_bytes()[..4]), f)
     }
 }
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex(f, &self.0)
+        fmt::Display::fmt(&Hex(&self.0), f)
     }
 }
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex(f, &self.0[..4])
+        fmt::Display::fmt(&Hex(&self.0[..4]), f)
     }
-}
-
-fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 /// One public key.

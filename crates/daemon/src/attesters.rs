@@ -7,6 +7,7 @@ use node::engine::checkpoint::{
     Attester, Chain, Checkpoint, Committee, Head, PublicKey, Seat, SecretKey, Signature,
 };
 use serde::Deserialize;
+use wire::Hex;
 
 use crate::directory::{self, DirectoryError};
 use crate::network::Network;
@@ -113,9 +114,10 @@ pub(crate) fn seat(dir: &Path) -> Result<Option<Seat>, DirectoryError> {
 pub(crate) fn committee(rows: &[AttesterRow]) -> Result<Committee, String> {
     let one = |(row, number): (&AttesterRow, usize)| {
         let wrong = |why: &str| format!("attester {number}: {why}");
-        let key = bytes::<48>(&row.key).ok_or_else(|| wrong("key needs 96 hexadecimal digits"))?;
-        let proof =
-            bytes::<96>(&row.proof).ok_or_else(|| wrong("proof needs 192 hexadecimal digits"))?;
+        let key = Hex::read_array::<48>(&row.key)
+            .ok_or_else(|| wrong("key needs 96 hexadecimal digits"))?;
+        let proof = Hex::read_array::<96>(&row.proof)
+            .ok_or_else(|| wrong("proof needs 192 hexadecimal digits"))?;
         let key = PublicKey::from_bytes(&key).map_err(|error| wrong(&error.to_string()))?;
         let proof = Signature(proof);
         key.check_possession(&proof).map_err(|error| wrong(&error.to_string()))?;
@@ -128,22 +130,10 @@ pub(crate) fn committee(rows: &[AttesterRow]) -> Result<Committee, String> {
 fn key(dir: &Path) -> Result<Option<SecretKey>, DirectoryError> {
     let path = dir.join(KEY_FILE);
     let Some(text) = directory::read_secret(&path)? else { return Ok(None) };
-    let secret = text.strip_prefix(LABEL).and_then(|it| bytes::<32>(it.trim_end()));
+    let secret = text.strip_prefix(LABEL).and_then(|it| Hex::read_array::<32>(it.trim_end()));
     let key = secret.and_then(|it| SecretKey::from_bytes(&it).ok());
     let why = "it holds no attester key: restore it from your copy, or move it away".to_owned();
     key.map(Some).ok_or(DirectoryError::Io { path, why })
-}
-
-fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        let pair = text.get(at..at + 2).filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()))?;
-        *byte = u8::from_str_radix(pair, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// The secret of an attester, beside the node's own.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use node::engine::Label;
-use wire::{Hlc, NodeId, RecordId, Signed};
+use wire::{Hex, Hlc, NodeId, RecordId, Signed};
 
 use crate::{StoreError, rows};
 
@@ -97,7 +97,7 @@ pub struct Cursor(pub(crate) rows::NameKey);
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.encode().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        fmt::Display::fmt(&Hex(&self.0.encode()), f)
     }
 }
 
@@ -105,15 +105,10 @@ impl FromStr for Cursor {
     type Err = BadCursor;
 
     fn from_str(text: &str) -> Result<Self, BadCursor> {
-        let text = text.as_bytes();
-        if CURSOR_TEXT_MAX < text.len() || !text.len().is_multiple_of(2) {
+        if CURSOR_TEXT_MAX < text.len() {
             return Err(BadCursor);
         }
-        let digits = |pair: &[u8]| {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()
-        };
-        let bytes: Option<Vec<u8>> = text.chunks(2).map(digits).collect();
+        let bytes = Hex::read(text);
         let key = bytes.and_then(|bytes| rows::NameKey::decode(&bytes)).ok_or(BadCursor)?;
         Ok(Self(key))
     }

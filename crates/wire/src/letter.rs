@@ -5,7 +5,7 @@ use prost::Message as _;
 
 use crate::frame::exactly;
 use crate::record::{check_count, digest};
-use crate::{Digest, Identity, NetworkId, NodeId, RouteId, WireError, generated, limits};
+use crate::{Digest, Hex, Identity, NetworkId, NodeId, RouteId, WireError, generated, limits};
 
 /// A message to one node. Its signature is right: see [`Letter::open`].
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,7 +35,7 @@ pub enum Subject {
 
 impl std::fmt::Display for LetterId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        std::fmt::Display::fmt(&Hex(&self.0), f)
     }
 }
 

@@ -13,6 +13,7 @@ mod frame;
 mod generated;
 mod hash;
 mod head;
+mod hex;
 mod identity;
 mod invite;
 mod keyring;
@@ -39,6 +40,7 @@ pub use frame::{
 };
 pub use hash::{Digest, NetworkId, RecordId};
 pub use head::{CarriedHead, Head, Offer, Piece, PieceSet, Pull};
+pub use hex::Hex;
 pub use identity::{Identity, NodeId};
 pub use invite::{Invite, Knock, Reply, Step};
 pub use keyring::Keyring;

@@ -8,6 +8,7 @@ mod contradiction;
 mod corpus;
 mod decode;
 mod head;
+mod hex;
 mod identity;
 mod invite;
 mod keyring;

@@ -1,9 +1,7 @@
 //! Alerts and disputes as the rows they are on disk: lines of text, foreign bytes as hexadecimal.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
-use wire::{Digest, NodeId, RecordId};
+use wire::{Digest, Hex, NodeId, RecordId};
 
 use super::{Acknowledgement, Alert, Dispute};
 use crate::row::Words;
@@ -96,23 +94,13 @@ fn alert(half: Half, mut words: Words<'_>) -> Option<Alert> {
     Some(Alert { id, author, created_ms, expires_ms, received_ms, payload, acknowledged, disputes })
 }
 
+/// An empty text would leave a blank at the end of its line, which nobody sees.
 fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len() + 1);
-    // An empty text would leave a blank at the end of its line, which nobody sees.
-    text.push('x');
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-    }
-    text
+    format!("x{}", Hex(bytes))
 }
 
 fn unhex(text: &str) -> Option<Bytes> {
-    let digits = text.strip_prefix('x')?.as_bytes();
-    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
-    let (pairs, rest) = digits.as_chunks::<2>();
-    let bytes: Option<Vec<u8>> =
-        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    bytes.filter(|_| rest.is_empty()).map(Bytes::from)
+    Hex::read(text.strip_prefix('x')?).map(Bytes::from)
 }
 
 const ALERT: &str = "alerts/";

@@ -3,7 +3,7 @@
 //! who keeps the hash of the last one can tell that none is missing at the end.
 
 use engine::JOURNAL;
-use wire::{Digest, Identity, NodeId};
+use wire::{Digest, Hex, Identity, NodeId};
 
 use crate::row::{Words, is_line};
 
@@ -132,8 +132,7 @@ impl Journal {
         self.last = hash(&text);
         self.next = self.next.saturating_add(1);
         let signature = self.identity.sign(&signed(&self.last));
-        let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
-        let row = format!("{text}signature {signature}\n").into_bytes();
+        let row = format!("{text}signature {}\n", Hex(&signature)).into_bytes();
         (format!("{JOURNAL}{number:020}"), row)
     }
 }
@@ -152,7 +151,7 @@ impl LineText {
         words.end()?;
         let end = bytes.len().checked_sub("signature \n".len() + signature.len())?;
         let hash = hash(std::str::from_utf8(bytes.get(..end)?).ok()?);
-        let signature = bytes_of(signature)?;
+        let signature = Hex::read_array(signature)?;
         Some(Self {
             number,
             time_ms,
@@ -209,18 +208,6 @@ fn hash(text: &str) -> Digest {
 
 fn signed(hash: &Digest) -> Vec<u8> {
     [b"trellis-log-signature-v1\0".as_slice(), &hash.0].concat()
-}
-
-fn bytes_of(hex: &str) -> Option<[u8; 64]> {
-    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
-    let pairs = hex.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> = pairs
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        })
-        .collect();
-    bytes?.try_into().ok()
 }
 
 const VERSION: &str = "log 1";

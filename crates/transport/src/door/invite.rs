@@ -1,7 +1,7 @@
 //! Knocks of guests and the answers to them, as JSON (INVITE-2).
 
 use serde::{Deserialize, Serialize};
-use wire::{Digest, Knock, Reply};
+use wire::{Digest, Hex, Knock, Reply};
 
 use super::problem::{Code, Problem};
 
@@ -31,9 +31,9 @@ pub(crate) fn parse_knock(bytes: &[u8]) -> Result<Knock, Problem> {
     Ok(Knock {
         invite: Digest::from_hex(&body.invite).ok_or_else(|| bad("invite"))?,
         node: body.node.parse().map_err(|_| bad("node"))?,
-        nonce: hex(&body.nonce).ok_or_else(|| bad("nonce"))?,
+        nonce: Hex::read_array(&body.nonce).ok_or_else(|| bad("nonce"))?,
         proof: Digest::from_hex(&body.proof).ok_or_else(|| bad("proof"))?,
-        signature: hex(&body.signature).ok_or_else(|| bad("signature"))?,
+        signature: Hex::read_array(&body.signature).ok_or_else(|| bad("signature"))?,
     })
 }
 
@@ -42,18 +42,18 @@ pub fn render_knock(knock: &Knock) -> Vec<u8> {
     super::shapes::json(&KnockBody {
         invite: knock.invite.to_string(),
         node: knock.node.to_string(),
-        nonce: text(&knock.nonce),
+        nonce: Hex(&knock.nonce).to_string(),
         proof: knock.proof.to_string(),
-        signature: text(&knock.signature),
+        signature: Hex(&knock.signature).to_string(),
     })
 }
 
 pub(crate) fn render_reply(reply: &Reply) -> Vec<u8> {
     super::shapes::json(&ReplyBody {
         step: reply.step.name().to_owned(),
-        nonce: text(&reply.nonce),
+        nonce: Hex(&reply.nonce).to_string(),
         network_file: reply.network_file.clone(),
-        signature: text(&reply.signature),
+        signature: Hex(&reply.signature).to_string(),
     })
 }
 
@@ -61,23 +61,9 @@ pub(crate) fn render_reply(reply: &Reply) -> Vec<u8> {
 pub fn parse_reply(bytes: &[u8]) -> Option<Reply> {
     let body: ReplyBody = serde_json::from_slice(bytes).ok()?;
     Some(Reply {
-        nonce: hex(&body.nonce)?,
+        nonce: Hex::read_array(&body.nonce)?,
         step: body.step.parse().ok()?,
         network_file: body.network_file,
-        signature: hex(&body.signature)?,
+        signature: Hex::read_array(&body.signature)?,
     })
-}
-
-fn text(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads exactly so many bytes.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits: Vec<u8> = text
-        .chars()
-        .map(|it| it.to_digit(16).and_then(|it| u8::try_from(it).ok()))
-        .collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    if digits.len() != 2 * N { None } else { bytes.try_into().ok() }
 }
