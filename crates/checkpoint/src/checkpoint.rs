@@ -20,7 +20,8 @@ pub struct Checkpoint {
     pub root: Digest,
     /// Its entries, deletions included.
     pub count: u64,
-    /// The root of the rules that were accepted; zeros where there are none.
+    /// What the rules came to: their number, that of the accepted ones, and the root of these, in one
+    /// hash; zeros where there are none.
     pub rules: Digest,
     /// What else is known of it.
     pub statistics: Statistics,

@@ -56,6 +56,8 @@ pub struct Facts {
     pub root: Digest,
     /// Entries.
     pub count: u64,
+    /// What the rules came to, in one hash; zeros where there are none.
+    pub rules: Digest,
     /// Collections.
     pub statistics: crate::Statistics,
 }
@@ -181,15 +183,18 @@ impl Council {
         !self.ballots.is_empty() || !self.proposals.is_empty()
     }
 
-    /// Returns the moment as of which an attester needs to know its state now, if it does not.
-    pub fn cut_wanted(&self, now_ms: u64) -> Option<u64> {
-        self.me?;
+    /// Returns the moments as of which an attester needs to know its state now, and does not.
+    pub fn cuts_wanted(&self, now_ms: u64) -> Vec<u64> {
+        if self.me.is_none() {
+            return Vec::new();
+        }
         let view = self.view(now_ms);
         let cuts = [self.cut_of(view + 1), self.cut_of(view)];
-        cuts.into_iter().find(|cut| {
+        let wanted = |cut: &u64| {
             let known = self.facts.iter().any(|facts| facts.cut_ms == *cut);
             *cut <= now_ms && !known && self.is_due(*cut)
-        })
+        };
+        cuts.into_iter().filter(wanted).collect()
     }
 
     /// Hears how our state was as of a moment; again when more of it has come.

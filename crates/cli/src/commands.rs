@@ -98,7 +98,8 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Status(args) => status::run(&args, &place()?).await,
         Verb::Transfer(verb) => transfer::run(&verb, &place()?).await,
         Verb::Up(args) => up::run(&args, &place()?).await,
-        Verb::Verify(args) => verify::run(&args, output),
+        // An entry is checked by its file alone: no directory is asked for before it is needed.
+        Verb::Verify(args) => verify::run(&args, place, output),
         Verb::Watch(args) => watch::run(&args, &place()?).await,
     }
 }

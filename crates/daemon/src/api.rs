@@ -102,6 +102,7 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/v1/rules", get(routes::rules::list).post(routes::rules::commit))
         .route("/v1/rules/{id}", get(routes::rules::read))
         .route("/v1/rules/{id}/fetch", post(routes::rules::fetch))
+        .route("/v1/rules/{id}/proof", get(routes::rules::prove))
         .route("/v1/rules/{id}/confirm", post(routes::rules::confirm))
         .route("/v1/rules/{id}/challenge", post(routes::rules::challenge))
         .route("/v1/log", get(routes::log::read))

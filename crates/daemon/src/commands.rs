@@ -285,6 +285,7 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Sent(..) => "sent",
         Answer::Transfers(_) => "transfers",
         Answer::Rule(..) => "rule",
+        Answer::RuleProven(_) => "rule proven",
         Answer::Rules(..) => "rules",
         Answer::Status(_) => "status",
         Answer::Waits(_) => "waits",

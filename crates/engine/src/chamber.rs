@@ -32,8 +32,18 @@ pub(crate) struct Chamber {
 struct Pin {
     cut_ms: u64,
     map: Map,
-    /// Whether it has changed since the council looked.
-    changed: bool,
+    /// Whether it has changed since the council looked, and whether it is time to look.
+    news: News,
+}
+
+/// How a pin stands to what the council knows of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum News {
+    /// It has changed; more may come in a moment.
+    Changed,
+    /// It is to be counted and shown.
+    Due,
+    None,
 }
 
 impl Chamber {
@@ -52,15 +62,33 @@ impl Chamber {
         self.sit_at.min(self.ask_at)
     }
 
-    /// Pins the state as of a moment, and shows it to the council.
-    pub(crate) fn pin(&mut self, cut_ms: u64, map: Map, now: Now) -> Vec<Act> {
+    /// Pins the state as of a moment; it is to be counted at once.
+    pub(crate) fn pin(&mut self, cut_ms: u64, map: Map) {
         if PINS_MAX <= self.pins.len() {
             self.pins.pop_front();
         }
-        let pin = Pin { cut_ms, map, changed: false };
-        let acts = self.council.look(pin.facts(), now.unix_ms);
-        self.pins.push_back(pin);
-        acts
+        self.pins.push_back(Pin { cut_ms, map, news: News::Due });
+    }
+
+    /// Says whether the state as of a moment is pinned.
+    pub(crate) fn is_pinned(&self, cut_ms: u64) -> bool {
+        self.pins.iter().any(|pin| pin.cut_ms == cut_ms)
+    }
+
+    /// Returns the moments as of which somebody has to say what the rules came to.
+    pub(crate) fn due(&self) -> Vec<u64> {
+        self.pins.iter().filter(|pin| pin.news == News::Due).map(|pin| pin.cut_ms).collect()
+    }
+
+    /// Shows the council the state as of a moment, with what the rules came to; `None` where that cannot
+    /// be told: then the council does without this moment.
+    pub(crate) fn show(&mut self, cut_ms: u64, rules: Option<Digest>, now: Now) -> Vec<Act> {
+        let Some(pin) = self.pins.iter_mut().find(|pin| pin.cut_ms == cut_ms) else {
+            return Vec::new();
+        };
+        pin.news = News::None;
+        let facts = rules.map(|rules| pin.facts(rules));
+        facts.map_or_else(Vec::new, |facts| self.council.look(facts, now.unix_ms))
     }
 
     /// Keeps the state as it was at a final checkpoint, if a pin is that or `as_of` is.
@@ -91,19 +119,19 @@ impl Chamber {
         for pin in &mut self.pins {
             if pin.lacks(leaf, created_ms) {
                 pin.map.insert(*leaf);
-                pin.changed = true;
+                if pin.news == News::None {
+                    pin.news = News::Changed;
+                }
             }
         }
     }
 
-    /// Shows the council what has changed, and lets it do what is due.
+    /// Has what changed counted, and lets the council do what is due.
     pub(crate) fn sit(&mut self, now: Now) -> Vec<Act> {
-        let mut acts = Vec::new();
-        for pin in self.pins.iter_mut().filter(|pin| pin.changed) {
-            pin.changed = false;
-            acts.extend(self.council.look(pin.facts(), now.unix_ms));
+        for pin in self.pins.iter_mut().filter(|pin| pin.news == News::Changed) {
+            pin.news = News::Due;
         }
-        acts.extend(self.council.tick(now.unix_ms));
+        let acts = self.council.tick(now.unix_ms);
         let next_ms = self.council.deadline_ms(now.unix_ms);
         let wait_ms = next_ms.map(|at| at.saturating_sub(now.unix_ms).max(1));
         // A clock that is set back is noticed within a minute.
@@ -114,7 +142,7 @@ impl Chamber {
 
     /// Has it sit soon: something it waits for has come.
     pub(crate) fn hurry(&mut self, now: Now) {
-        if self.pins.iter().any(|pin| pin.changed) {
+        if self.pins.iter().any(|pin| pin.news == News::Changed) {
             self.sit_at = self.sit_at.min(now.after(HURRY_MS));
         }
     }
@@ -133,10 +161,10 @@ impl Pin {
         created_ms <= self.cut_ms && newer
     }
 
-    fn facts(&self) -> Facts {
+    fn facts(&self, rules: Digest) -> Facts {
         let statistics = Statistics { collections: collections(&self.map) };
         let (root, count) = (self.map.root(), self.map.len());
-        Facts { cut_ms: self.cut_ms, root, count, statistics }
+        Facts { cut_ms: self.cut_ms, root, count, rules, statistics }
     }
 }
 

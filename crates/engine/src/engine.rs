@@ -114,6 +114,8 @@ pub struct Engine {
     direct: Direct,
     /// Where checkpoints are made, if this network has attesters.
     chamber: Option<Box<Chamber>>,
+    /// Older versions that its moments need; taken after each input.
+    late: Vec<Opened>,
     stopping: bool,
 }
 
@@ -234,6 +236,7 @@ impl Engine {
             mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
             chamber: Chamber::new(&config, kept.council, now).map(Box::new),
+            late: Vec::new(),
             stopping: false,
             direct: Direct::new(&config, seed),
             config,
@@ -248,6 +251,7 @@ impl Engine {
 
     /// Advances by one input and returns what must happen next.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        self.late.clear();
         match input {
             Input::Congested(link, _, frames) => self.congested(link, frames, now),
             Input::Connected(connected) => self.connected(&connected, now),

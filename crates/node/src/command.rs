@@ -6,10 +6,10 @@ use crate::Decision;
 use crate::alerts::{Alert, AlertError};
 use crate::levels::{LevelError, OwnLevel, Reading};
 use crate::people::{Actor, Assembly, PeopleError, Vote};
-use crate::rules::{Rule, RuleError, Statistics};
+use crate::rules::{Rule, RuleError, RuleProof, Statistics};
 use crate::transfers::{TransferError, TransferView};
 use bytes::Bytes;
-use engine::checkpoint::{Committee, Evidence, Sealed};
+use engine::checkpoint::{Chain, Committee, Evidence, Sealed};
 use engine::{Delivery, LetterRefused, PeerStatus, Proven, Status, Undelivered};
 use wire::{
     Address, Class, Digest, LetterId, MessageKind, NodeId, RecordId, Slot, TransferId, WireError,
@@ -51,6 +51,8 @@ pub enum Command {
     Put(Vec<Draft>),
     /// Take the level of a kind back: others see none any more.
     RemoveLevel(String),
+    /// Prove that a rule is accepted, by the newest checkpoint.
+    ProveRule(Digest),
     /// How does this rule stand, and what does it say?
     Rule(Digest),
     /// How do rules stand: those behind one, at most so many?
@@ -87,6 +89,7 @@ impl Command {
             | Self::Peers
             | Self::People
             | Self::Prove(_)
+            | Self::ProveRule(_)
             | Self::Send(_)
             | Self::Transfers
             | Self::Rule(_)
@@ -164,6 +167,19 @@ pub struct Minutes {
     pub number: Option<u16>,
     /// Who broke its word.
     pub evidence: Vec<Evidence>,
+    /// What the newest says of rules, where that can be told.
+    pub rules: Option<Statistics>,
+}
+
+/// An accepted rule, and why somebody should believe that who has the network file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProvenRule {
+    /// The way from the rule to what the newest checkpoint says.
+    pub proof: RuleProof,
+    /// What the rule says, where that is here.
+    pub content: Option<Bytes>,
+    /// Those checkpoints at which the committee changed, and the newest.
+    pub chain: Chain,
 }
 
 /// The node's answer. `Appended`, `Published` and `Written` come when everything is on disk.
@@ -205,6 +221,8 @@ pub enum Answer {
     Sent(LetterId, Delivery),
     /// How a rule stands, and what it says, where that is here.
     Rule(Box<Rule>, Option<Bytes>),
+    /// The rule is accepted.
+    RuleProven(Box<ProvenRule>),
     /// How rules stand, in the order of their ids, and all of them together.
     Rules(Vec<Rule>, Statistics),
     /// How we are.

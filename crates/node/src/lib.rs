@@ -13,7 +13,8 @@ pub mod rules;
 pub mod transfers;
 
 pub use command::{
-    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Place, Publication,
+    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Place, ProvenRule,
+    Publication,
 };
 pub use decision::Decision;
 pub use engine;

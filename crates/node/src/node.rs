@@ -139,6 +139,7 @@ impl Node {
             Input::Net(input) => {
                 let mut effects = self.engine.handle(input, now);
                 self.look_at(&mut effects, now);
+                self.count_rules(&mut effects, now);
                 self.tell_levels(&mut effects, now);
                 let mail = self.engine.take_mail();
                 let mail = self.post.read(mail, &mut self.transfers, now);
@@ -158,6 +159,11 @@ impl Node {
     /// Returns who may decide here.
     pub fn people(&self) -> &People {
         &self.people
+    }
+
+    /// Returns what was said of rules, to look at.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Returns the engine, to look at.
@@ -202,6 +208,7 @@ impl Node {
                 self.remove_level(&kind, now).unwrap_or_else(Answer::Refused)
             }
             Command::Send(_) => unreachable!("it is answered when the receipt comes"),
+            Command::ProveRule(rule) => self.prove_rule(&rule).unwrap_or_else(Answer::Refused),
             Command::Rule(rule) => self.rule(&rule).unwrap_or_else(Answer::Refused),
             Command::Rules(after, max) => {
                 Answer::Rules(self.rules.list(after.as_ref(), max), self.rules.statistics())
@@ -217,11 +224,13 @@ impl Node {
 
     fn minutes(&self) -> Option<Minutes> {
         let council = self.engine.council()?;
+        let newest = council.sealed().values().next_back();
         Some(Minutes {
             sealed: council.sealed().values().cloned().collect(),
             committee: council.head().committee.clone(),
             number: council.number(),
             evidence: council.evidence().cloned().collect(),
+            rules: newest.and_then(|it| self.rules.known(&it.checkpoint.rules)),
         })
     }
 

@@ -5,20 +5,24 @@
 //! Who wants that asks, and whoever put the rule forward answers (docs/decisions/0023-rules.md).
 
 mod contents;
+mod lately;
 mod policy;
+mod proof;
 mod word;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use engine::{Accepted, Now};
-use merkle::{Leaf, Map};
-use wire::{Content, Digest, Entry, Hlc, Message, NodeId, RecordId};
+use merkle::Map;
+use wire::{Content, Digest, Entry, Hlc, Message, NodeId, Opened, RecordId};
 
 pub(crate) use contents::ASK_LIFE_MS;
 use contents::Contents;
 pub use contents::{CONTENT_BYTES_MAX, TOPIC};
+use lately::Lately;
 pub use policy::{Policy, Tally};
+pub use proof::{BadRuleProof, RuleProof};
 pub use word::{NOTE_BYTES_MAX, Stance, Word};
 
 /// All rules that anybody has spoken of. Bound: the entries of the state, of which each word is one.
@@ -26,8 +30,11 @@ pub use word::{NOTE_BYTES_MAX, Stance, Word};
 pub struct Rules {
     policy: Policy,
     rules: BTreeMap<Digest, BTreeMap<NodeId, Spoken>>,
-    accepted: BTreeMap<Digest, Tally>,
-    root: Option<Digest>,
+    /// The accepted ones, as a map that proves.
+    accepted: Map,
+    lately: Lately,
+    /// How they stood at the newest final checkpoint, where that is known.
+    sealed: Option<Standing>,
     contents: Contents,
     changed: BTreeMap<String, Option<Vec<u8>>>,
 }
@@ -69,6 +76,13 @@ pub struct Statistics {
     pub root: Digest,
 }
 
+/// All rules as of a moment: what they came to, and the accepted ones as a map.
+#[derive(Clone, Debug)]
+struct Standing {
+    statistics: Statistics,
+    accepted: Map,
+}
+
 /// Why something about rules cannot be. Nothing changed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RuleError {
@@ -81,6 +95,17 @@ pub enum RuleError {
     /// Too long, or not on one line.
     #[error("a reason has at most {NOTE_BYTES_MAX} bytes of JSON on one line")]
     Note,
+    /// Nobody signs what would prove it, or has not yet.
+    #[error("there is no checkpoint to prove a rule by: see `trellis checkpoint list`")]
+    NoCheckpoint,
+    /// Not by the newest checkpoint.
+    #[error("the newest checkpoint does not have this rule among the accepted ones")]
+    NotAccepted,
+    /// Nothing to prove it by.
+    #[error(
+        "this node cannot tell what the newest checkpoint says of this rule: try again after the next one"
+    )]
+    NotSealed,
     /// Said before.
     #[error("this node said exactly that of this rule already")]
     Said,
@@ -93,20 +118,31 @@ impl Rules {
     /// Wakes up with the rows that were kept.
     pub fn new(rows: &[(String, Vec<u8>)], policy: Policy) -> Self {
         let contents = Contents::of(rows);
-        let (rules, accepted) = (BTreeMap::new(), BTreeMap::new());
-        let (root, changed) = (None, BTreeMap::new());
-        let mut all = Self { policy, rules, accepted, root, contents, changed };
+        let mut all = Self {
+            policy,
+            rules: BTreeMap::new(),
+            accepted: Map::default(),
+            lately: Lately::default(),
+            sealed: None,
+            contents,
+            changed: BTreeMap::new(),
+        };
+        let mut newest_ms = 0;
         for (name, value) in rows {
             let Some((rule, author)) = word_key(name) else { continue };
             match decode(value) {
                 Some(spoken) => {
+                    newest_ms = newest_ms.max(spoken.created.ms());
                     all.rules.entry(rule).or_default().insert(author, spoken);
                 }
                 None => tracing::error!(name, "a word on a rule cannot be read: it does not count"),
             }
         }
-        let names: Vec<Digest> = all.rules.keys().copied().collect();
-        names.iter().for_each(|rule| all.weigh(rule));
+        let words = |it: &BTreeMap<NodeId, Spoken>| all.policy.tally(it.iter().map(speaker));
+        let tallies = all.rules.iter().map(|(rule, it)| (rule, words(it)));
+        let accepted = tallies.filter(|(_, tally)| all.policy.accepts(tally));
+        all.accepted = Map::of(accepted.map(|(rule, tally)| tally.leaf(rule)).collect());
+        all.lately = Lately::new(newest_ms);
         all
     }
 
@@ -116,10 +152,10 @@ impl Rules {
         let author = accepted.carried.signed.author;
         match &accepted.record.content {
             Content::Entry(entry) if entry.collection == COLLECTION => {
-                let rule = Digest::from_hex(&entry.name)?;
+                let rule = rule_of(entry)?;
                 let word = entry.value.as_deref().and_then(Word::decode);
                 let (created, id) = (accepted.record.created, accepted.id);
-                self.speak(rule, author, word, (created, id));
+                self.speak((rule, author), word, (created, id), now);
                 None
             }
             Content::Message(message) if message.topic == TOPIC && message.bridged.is_none() => {
@@ -138,6 +174,15 @@ impl Rules {
             | Content::Message(_)
             | Content::Profile(_) => None,
         }
+    }
+
+    /// Takes a word that was replaced before it came: it counts as of moments before that.
+    pub fn hear_late(&mut self, late: &Opened, now: Now) {
+        let Content::Entry(entry) = &late.record.content else { return };
+        let Some(rule) = rule_of(entry).filter(|_| entry.collection == COLLECTION) else { return };
+        let word = entry.value.as_deref().and_then(Word::decode);
+        let at = (late.record.created, late.id);
+        self.lately.note((rule, late.signed.author), at, word, now);
     }
 
     /// Says whether something may be said of a rule.
@@ -196,17 +241,44 @@ impl Rules {
     }
 
     /// Returns how all rules stand (RULE-2).
-    pub fn statistics(&mut self) -> Statistics {
-        let leaf = |(rule, tally): (&Digest, &Tally)| {
-            let numbers = tally.bytes();
-            let value = Digest::of("trellis-rule-accepted-v1", &[&rule.0, &numbers]);
-            Leaf { key: *rule, value, stamp: 0 }
-        };
-        let root = *self
-            .root
-            .get_or_insert_with(|| Map::of(self.accepted.iter().map(leaf).collect()).root());
-        let (rules, accepted) = (self.rules.len() as u64, self.accepted.len() as u64);
-        Statistics { rules, accepted, root }
+    pub fn statistics(&self) -> Statistics {
+        self.standing(self.rules.len(), &self.accepted)
+    }
+
+    /// Returns what the rules came to as of a moment, in one hash; `None` where that is not known any more (RULE-4).
+    pub fn as_of(&self, cut_ms: u64) -> Option<Digest> {
+        self.stood(cut_ms).map(|it| it.statistics.name())
+    }
+
+    /// Notes that a checkpoint is final, so that what it says of rules can be proven.
+    pub fn seal(&mut self, cut_ms: u64, name: &Digest) {
+        self.sealed = self.stood(cut_ms).filter(|it| it.statistics.name() == *name);
+    }
+
+    /// Returns what a checkpoint says of rules, if it is the newest or says what stands.
+    pub fn known(&self, name: &Digest) -> Option<Statistics> {
+        let sealed = self.sealed.iter().map(|it| it.statistics);
+        sealed.chain([self.statistics()]).find(|it| it.name() == *name)
+    }
+
+    /// Proves that a rule is accepted by what a final checkpoint says of rules.
+    pub fn prove(&self, rule: &Digest, name: &Digest) -> Result<RuleProof, RuleError> {
+        let words = self.rules.get(rule).ok_or(RuleError::Unknown)?;
+        let now = Standing { statistics: self.statistics(), accepted: self.accepted.clone() };
+        let standing = self.sealed.iter().chain([&now]).find(|it| it.statistics.name() == *name);
+        let Standing { statistics, accepted } = standing.ok_or(RuleError::NotSealed)?;
+        // What was said since may have changed the tally: the leaf tells whether it is the same.
+        let tally = self.policy.tally(words.iter().map(speaker));
+        match accepted.get(rule) {
+            None => Err(RuleError::NotAccepted),
+            Some(leaf) if leaf == tally.leaf(rule) => Ok(RuleProof {
+                rule: *rule,
+                tally,
+                statistics: *statistics,
+                path: accepted.prove(rule).encode(rule),
+            }),
+            Some(_) => Err(RuleError::NotSealed),
+        }
     }
 
     /// Returns the rows that must be on disk with the record that made them.
@@ -219,15 +291,26 @@ impl Rules {
             id: *rule,
             words: words.iter().map(|(author, spoken)| (*author, spoken.clone())).collect(),
             tally: self.policy.tally(words.iter().map(|(author, it)| (author, &it.word))),
-            accepted: self.accepted.contains_key(rule),
+            accepted: self.accepted.get(rule).is_some(),
             held: self.contents.holds(rule),
         }
     }
 
     /// Takes an author's word, or that it has none any more, unless a later one is known.
-    fn speak(&mut self, rule: Digest, author: NodeId, word: Option<Word>, at: (Hlc, RecordId)) {
+    fn speak(
+        &mut self,
+        (rule, author): (Digest, NodeId),
+        word: Option<Word>,
+        at: (Hlc, RecordId),
+        now: Now,
+    ) {
         let words = self.rules.entry(rule).or_default();
-        if words.get(&author).is_some_and(|known| at <= (known.created, known.id)) {
+        let before = words.get(&author).map(|known| ((known.created, known.id), &known.word));
+        if let Some((known, word)) = before {
+            self.lately.note((rule, author), known, Some(word.clone()), now);
+        }
+        self.lately.note((rule, author), at, word.clone(), now);
+        if before.is_some_and(|(known, _)| at <= known) {
             return;
         }
         let (created, id) = at;
@@ -237,24 +320,35 @@ impl Rules {
             Some(spoken) => words.insert(author, spoken),
             None => words.remove(&author),
         };
+        let tally = self.policy.tally(words.iter().map(speaker));
         if words.is_empty() {
             self.rules.remove(&rule);
         }
-        self.weigh(&rule);
+        self.policy.place(&mut self.accepted, &rule, &tally);
     }
 
-    fn weigh(&mut self, rule: &Digest) {
-        let words = self.rules.get(rule).into_iter().flatten();
-        let tally = self.policy.tally(words.map(|(author, it)| (author, &it.word)));
-        let before = if self.policy.accepts(&tally) {
-            self.accepted.insert(*rule, tally)
-        } else {
-            self.accepted.remove(rule)
-        };
-        if before.as_ref() != self.accepted.get(rule) {
-            self.root = None;
+    /// Returns how all rules stood as of a moment: as they stand, but for what was said since.
+    fn stood(&self, cut_ms: u64) -> Option<Standing> {
+        let (mut count, mut accepted) = (self.rules.len(), self.accepted.clone());
+        for (rule, then) in self.lately.since(cut_ms)? {
+            let now = self.rules.get(&rule);
+            let others = now.into_iter().flatten().filter(|(author, _)| !then.contains_key(author));
+            let changed = then.iter().filter_map(|(author, word)| Some((author, (*word)?)));
+            let words: Vec<_> = others.map(speaker).chain(changed).collect();
+            count = count + usize::from(!words.is_empty()) - usize::from(now.is_some());
+            let tally = self.policy.tally(words.into_iter());
+            self.policy.place(&mut accepted, &rule, &tally);
         }
+        Some(Standing { statistics: self.standing(count, &accepted), accepted })
     }
+
+    fn standing(&self, rules: usize, accepted: &Map) -> Statistics {
+        Statistics { rules: rules as u64, accepted: accepted.len(), root: accepted.root() }
+    }
+}
+
+fn speaker<'a>((author, spoken): (&'a NodeId, &'a Spoken)) -> (&'a NodeId, &'a Word) {
+    (author, &spoken.word)
 }
 
 /// Returns the name of a rule: the hash of what it says.
@@ -275,6 +369,11 @@ pub(crate) fn check_content(content: &Bytes) -> Result<(), RuleError> {
 pub(crate) fn entry(rule: &Digest, word: &Word) -> Entry {
     let (collection, name) = (COLLECTION.to_owned(), rule.to_string());
     Entry { collection, name, value: Some(Bytes::from(word.encode())) }
+}
+
+/// Returns which rule an entry is about. Each has one name, so that no author has two words on it.
+fn rule_of(entry: &Entry) -> Option<Digest> {
+    Digest::from_hex(&entry.name).filter(|rule| rule.to_string() == entry.name)
 }
 
 fn word_name(rule: &Digest, author: &NodeId) -> String {

@@ -250,6 +250,7 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         | Answer::Sent(..)
         | Answer::Transfers(_)
         | Answer::Rule(..)
+        | Answer::RuleProven(_)
         | Answer::Rules(..)
         | Answer::Status(_)
         | Answer::Waits(_) => &[],

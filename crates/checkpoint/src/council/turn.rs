@@ -105,7 +105,7 @@ impl Council {
             cut_ms,
             root: facts.root,
             count: facts.count,
-            rules: Digest::default(),
+            rules: facts.rules,
             statistics: facts.statistics,
             committee,
             next_committee: next.map_or(committee, |it| it.hash()),
@@ -142,6 +142,7 @@ impl Council {
             facts.cut_ms == checkpoint.cut_ms
                 && facts.root == checkpoint.root
                 && facts.count == checkpoint.count
+                && facts.rules == checkpoint.rules
                 && facts.statistics == checkpoint.statistics
         };
         let wanted = self.seat.as_ref().and_then(|seat| seat.next.as_ref());
@@ -150,7 +151,6 @@ impl Council {
                 && wanted.is_some_and(|it| it.hash() == checkpoint.next_committee);
         checkpoint.cut_ms == cut_ms
             && self.is_due(cut_ms)
-            && checkpoint.rules == Digest::default()
             && committee
             && self.facts.iter().any(same)
     }

@@ -185,13 +185,16 @@ impl Village {
         let now_ms = self.now_ms + self.nodes[at].skew_ms;
         let odd = u8::from(self.nodes[at].odd);
         while let Some(council) = &mut self.nodes[at].council {
-            let Some(cut_ms) = council.cut_wanted(now_ms) else {
+            let Some(cut_ms) = council.cuts_wanted(now_ms).first().copied() else {
                 let acts = council.tick(now_ms);
                 return self.act(at, acts);
             };
-            let root = Digest::of("state", &[&cut_ms.to_be_bytes(), &[odd]]);
+            // Who is odd has another state at one moment, and finds other rules in the same one at the next.
+            let (root_odd, rules_odd) = if cut_ms / 1_000 % 2 == 0 { (odd, 0) } else { (0, odd) };
+            let root = Digest::of("state", &[&cut_ms.to_be_bytes(), &[root_odd]]);
             let statistics = Statistics { collections: 1 };
-            let facts = Facts { cut_ms, root, count: cut_ms / 1_000, statistics };
+            let rules = Digest::of("rules", &[&cut_ms.to_be_bytes(), &[rules_odd]]);
+            let facts = Facts { cut_ms, root, count: cut_ms / 1_000, rules, statistics };
             let acts = council.look(facts, now_ms);
             self.act(at, acts);
         }

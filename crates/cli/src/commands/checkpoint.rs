@@ -119,6 +119,10 @@ async fn show(args: &ShowArgs, place: &Place) -> anyhow::Result<()> {
         return place.output.data(answer.text);
     }
     let it = answer.value.checkpoint;
+    let accepted = match (it.rules_accepted, it.rules_count) {
+        (Some(accepted), Some(count)) => format!("{accepted} of {count}"),
+        (Some(_) | None, _) => "(this node cannot tell any more)".to_owned(),
+    };
     let rows = [
         ("height", it.height.to_string()),
         ("cut", it.cut),
@@ -128,6 +132,7 @@ async fn show(args: &ShowArgs, place: &Place) -> anyhow::Result<()> {
         ("name", it.hash),
         ("previous", it.previous),
         ("rules", it.rules),
+        ("accepted rules", accepted),
         ("committee", it.committee),
         ("next committee", it.next_committee),
         ("signers", it.signers.iter().map(u16::to_string).collect::<Vec<_>>().join(" ")),

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use daemon::api::types::{NewChallenge, NewConfirmation, RuleAnswer, RuleRow, RuleStance, Rules};
+use daemon::api::types::{
+    NewChallenge, NewConfirmation, RuleAnswer, RuleEvidence, RuleRow, RuleStance, Rules,
+};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -25,12 +27,14 @@ use crate::words::{ago, counted, printable, printable_json, short_hex, short_nod
   trellis rule list
   trellis rule confirm 9c0ffee1 --confidence 0.9 --evidence 12
   trellis rule challenge 9c0ffee1 'not in winter'
-  trellis rule show 9c0ffee1")]
+  trellis rule show 9c0ffee1
+  trellis rule prove 9c0ffee1 > rule.proof")]
 pub(crate) enum Verb {
     Commit(CommitArgs),
     Confirm(ConfirmArgs),
     Challenge(ChallengeArgs),
     List(ListArgs),
+    Prove(ProveArgs),
     Show(ShowArgs),
 }
 
@@ -84,6 +88,17 @@ pub(crate) struct ListArgs {
     accepted: bool,
 }
 
+/// Print a file that proves that a rule is accepted, by the newest checkpoint.
+///
+/// `trellis verify` checks it without a node, with the network file you trust.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Example:\n  trellis rule prove 9c0ffee1 > rule.proof")]
+pub(crate) struct ProveArgs {
+    /// Its id, or the beginning of it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
 /// Show a rule, all words on it, and what it says, which is fetched if it is not here.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example:\n  trellis rule show 9c0ffee1")]
@@ -102,6 +117,7 @@ pub(crate) async fn run(verb: &Verb, place: &Place) -> anyhow::Result<()> {
         Verb::Commit(args) => commit(args, place).await,
         Verb::Confirm(args) => confirm(args, place).await,
         Verb::List(args) => list(args, place).await,
+        Verb::Prove(args) => prove(args, place).await,
         Verb::Show(args) => show(args, place).await,
     }
 }
@@ -166,6 +182,18 @@ async fn list(args: &ListArgs, place: &Place) -> anyhow::Result<()> {
     let (count, accepted) = (counted(all.count, "rule", "rules"), all.accepted);
     let root = short_hex(&all.root);
     place.output.note(format_args!("{count}, {accepted} accepted; their root is {root}"));
+    Ok(())
+}
+
+async fn prove(args: &ProveArgs, place: &Place) -> anyhow::Result<()> {
+    let client = place.client()?;
+    let id = find(&client, &args.id).await?;
+    let proof = client.get::<RuleEvidence>(&format!("/v1/rules/{id}/proof")).await?;
+    place.output.data(proof.text)?;
+    let (count, all) = (proof.value.accepted, proof.value.rules);
+    place
+        .output
+        .note(format_args!("one of {count} accepted rules of {all} by the newest checkpoint"));
     Ok(())
 }
 

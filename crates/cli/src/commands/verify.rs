@@ -5,24 +5,27 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use daemon::api::types::{EntryProof, ProvenTransfer, TransferAnswer};
+use daemon::api::types::{EntryProof, ProvenTransfer, RuleEvidence, TransferAnswer};
 use daemon::node::Finding;
 use daemon::wire::{Content, Digest, Opened};
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::Place;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::words::{printable, printable_json, short_hex, short_node};
 
-/// Check a proof that `trellis get --proof` wrote. Needs no node and no network.
+/// Check a proof that `trellis get --proof`, `trellis rule prove` or `trellis transfer show --json` wrote. Needs no node.
 ///
-/// Checks the author's signature and the way from the entry to the root. Give the root you trust
-/// with --root; without it the proof only fits the root that stands in the file.
+/// Of an entry: the author's signature and the way from the entry to the root. Give the root you trust
+/// with --root; without it the proof only fits the root that stands in the file. Of a rule: the way to a
+/// checkpoint, and the attesters' signatures under it, by the network file you trust.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   trellis verify well.json --root 65e2c5493974ea870887d65bf168f5060ac9344c93935cef973795e262ebfa5b
-  trellis get well/3 --proof | trellis verify -")]
+  trellis get well/3 --proof | trellis verify -
+  trellis verify rule.proof --network network.toml")]
 pub(crate) struct Args {
     /// The file; - reads standard input
     #[arg(value_name = "FILE|-")]
@@ -30,13 +33,27 @@ pub(crate) struct Args {
     /// The root you trust, 64 hexadecimal digits
     #[arg(long, value_name = "HEX", value_parser = root)]
     root: Option<Digest>,
+    /// The network file you trust, for a rule [default: network.toml in the node's directory]
+    #[arg(long, value_name = "FILE")]
+    network: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
+pub(crate) fn run(
+    args: &Args,
+    place: impl FnOnce() -> anyhow::Result<Place>,
+    output: Output,
+) -> anyhow::Result<()> {
     let text = read(&args.file)?;
     let shown = args.file.display();
     if let Ok(transfer) = serde_json::from_str::<TransferAnswer>(&text) {
         return check_transfer(&transfer, &shown.to_string(), output);
+    }
+    if let Ok(rule) = serde_json::from_str::<RuleEvidence>(&text) {
+        let network = match &args.network {
+            Some(network) => network.clone(),
+            None => place()?.directory.join("network.toml"),
+        };
+        return check_rule(&rule, &network, &shown.to_string(), output);
     }
     let proof: EntryProof = serde_json::from_str(&text)
         .map_err(|error| Failure::refused(format!("{shown} is no proof: {error}")))?;
@@ -87,6 +104,46 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<()> {
     if args.root.is_none() {
         output.note("that root stands in the file: compare it with one you trust, or give --root");
     }
+    Ok(())
+}
+
+/// Checks that a rule is accepted by a checkpoint of the network.
+fn check_rule(
+    rule: &RuleEvidence,
+    network: &Path,
+    shown: &str,
+    output: Output,
+) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(network).with_context(|| {
+        format!("reading {}: give the network file you trust with --network", network.display())
+    })?;
+    let verified = rule
+        .check(&text)
+        .map_err(|why| Failure::refused(format!("{shown} proves nothing: {why}")))?;
+    let it = &verified.checkpoint;
+    let (signed, total) = verified.weight;
+    if output.is_json() {
+        let content = rule.content.as_deref().map(serde_json::from_str::<Box<RawValue>>);
+        return output.document(&json!({
+            "schema": "trellis.verified/1",
+            "finding": "accepted",
+            "network": it.network.to_string(),
+            "rule": rule.rule,
+            "content": content.transpose()?,
+            "height": it.height,
+            "cut_ms": it.cut_ms,
+            "rules": rule.rules,
+            "accepted": rule.accepted,
+            "weight": signed,
+            "weight_of_all": total,
+        }));
+    }
+    output.data(rule.content.as_deref().map_or_else(|| rule.rule.clone(), printable_json))?;
+    let (id, name) = (short_hex(&rule.rule), printable(&verified.network));
+    output.note(format_args!(
+        "{id} is one of {} accepted rules of {name}, by checkpoint {}, signed with a weight of {signed} of {total}",
+        rule.accepted, it.height,
+    ));
     Ok(())
 }
 

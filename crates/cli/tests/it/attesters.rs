@@ -20,8 +20,13 @@ fn four_attesters_go_on_with_one_killed_stop_with_two_and_resume_by_themselves()
     }
     let door = nodes[0].text("http");
     nodes[1].json(&["put", "well/3", "{\"litres\": 500}"]);
+    let rule = place.path().join("rule.json");
+    std::fs::write(&rule, "{\"logic\": 1, \"context\": \"Norrby\", \"confidence\": 0.9}").unwrap();
+    let rule = nodes[2].json(&["rule", "commit", rule.to_str().unwrap()]);
     let all: Vec<&Node> = nodes.iter().collect();
     sealed_everywhere(&all);
+
+    proven_by(&nodes[2], rule["rule"].as_str().unwrap(), &network, place.path());
 
     // Three of four are more than two thirds.
     nodes.pop().unwrap().kill();
@@ -57,10 +62,36 @@ fn four_attesters_go_on_with_one_killed_stop_with_two_and_resume_by_themselves()
     assert!(3 <= verified["weight"].as_u64().unwrap(), "{verified}");
 }
 
+/// RULE-4: any node proves that a rule is accepted, and anybody with the network file checks it without a node.
+fn proven_by(node: &Node, rule: &str, network: &Path, place: &Path) {
+    let shown = node.json(&["checkpoint", "show", "latest"]);
+    let numbers = (&shown["checkpoint"]["rules_accepted"], &shown["checkpoint"]["rules_count"]);
+    assert_eq!(numbers, (&Value::from(1), &Value::from(1)), "{shown}");
+    node.run(&["checkpoint", "show", "latest"]).succeeds().tells("1 of 1");
+    let proof = node.run(&["rule", "prove", &rule[..8]]).succeeds().stdout;
+    let (file, nobody) = (place.join("rule.proof"), place.join("nobody"));
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap();
+        run(&nobody, &["--json", "verify", file, "--network", network.to_str().unwrap()])
+    };
+    let verified = check(&proof).succeeds().json();
+    assert_eq!((&verified["finding"], &verified["rule"]), (&"accepted".into(), &rule.into()));
+    assert_eq!(verified["content"]["context"], "Norrby");
+    let one = |name: &str| format!("\"{name}\":1");
+    for name in ["supporters", "rules", "accepted"] {
+        let other = proof.replacen(&one(name), &format!("\"{name}\":2"), 1);
+        assert_ne!(other, proof, "{name}");
+        check(&other).exits(4).says("proves nothing");
+    }
+    check(&proof.replacen("Norrby", "Soderby", 1)).exits(4).says("another rule");
+}
+
 /// Makes a key for each of four directories, and the network file that names them.
 fn network(place: &Path) -> PathBuf {
     let mut text =
-        "name = \"four attesters\"\n[checkpoints]\nevery_s = 1\nview_ms = 1000\nsettle_ms = 500\n"
+        "name = \"four attesters\"\n[checkpoints]\nevery_s = 1\nview_ms = 1000\nsettle_ms = 500\n\
+         [rules]\nauthors = 1\n"
             .to_owned();
     for number in 0..4 {
         let row = run(&directory(place, number), &["checkpoint", "key"]).succeeds().stdout;

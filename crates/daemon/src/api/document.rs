@@ -27,7 +27,7 @@ use super::types::Gap;
         alerts::list, alerts::raise, alerts::read, alerts::acknowledge, alerts::dispute,
         checkpoints::list, checkpoints::read, contradictions::list,
         levels::list, levels::own, levels::set, levels::remove, log::read,
-        rules::list, rules::commit, rules::read, rules::fetch, rules::confirm, rules::challenge,
+        rules::list, rules::commit, rules::read, rules::fetch, rules::prove, rules::confirm, rules::challenge,
         people::list, people::add, people::remove, proofs::read,
         probes::livez, probes::readyz, probes::metrics
     ),

@@ -184,7 +184,10 @@ impl From<Failure> for Problem {
             },
             Failure::Refused(CommandError::Rule(error)) => match error {
                 RuleError::Confidence | RuleError::Content | RuleError::Note => Code::BadRequest,
-                RuleError::Said => Code::Conflict,
+                RuleError::NoCheckpoint
+                | RuleError::NotAccepted
+                | RuleError::NotSealed
+                | RuleError::Said => Code::Conflict,
                 RuleError::Unknown => Code::NotFound,
             },
             Failure::Refused(CommandError::People(error)) => match error {

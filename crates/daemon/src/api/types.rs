@@ -47,8 +47,8 @@ pub use people::{
 };
 pub use proofs::EntryProof;
 pub use rules::{
-    NewChallenge, NewConfirmation, NewRule, RuleAnswer, RuleRow, RuleSaid, RuleStance, Rules,
-    WordRow,
+    NewChallenge, NewConfirmation, NewRule, RuleAnswer, RuleEvidence, RuleRow, RuleSaid,
+    RuleStance, Rules, WordRow,
 };
 pub use transfers::{
     NewTransfer, ProposedTransfer, ProvenTransfer, TransferAnswer, TransferList, TransferRow,

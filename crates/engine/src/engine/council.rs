@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use checkpoint::{Act, Checkpoint, Council, Done, Note};
 use merkle::Leaf;
-use wire::{Frame, Opened, Set};
+use wire::{Digest, Frame, Opened, Set};
 
 use super::Engine;
 use crate::outbox::{When, into_frames};
@@ -22,18 +22,35 @@ impl Engine {
         if now.time() < chamber.at() {
             return;
         }
-        let mut pinned = Vec::new();
-        while let Some(cut_ms) = chamber.council.cut_wanted(now.unix_ms) {
+        for cut_ms in chamber.council.cuts_wanted(now.unix_ms) {
             // After a flood of young records it can no longer be told: the next view, then.
             // Nor may what is pinned rest on a store that goes on: after a start it waits a moment.
             if cut_ms < self.sets.floor_ms() || !self.sets.filling.is_over() {
                 break;
             }
-            let acts = chamber.pin(cut_ms, self.sets.as_of(Set::State, Some(cut_ms)), now);
-            pinned.extend(acts);
+            if !chamber.is_pinned(cut_ms) {
+                chamber.pin(cut_ms, self.sets.as_of(Set::State, Some(cut_ms)));
+            }
         }
-        self.act(pinned, now);
         self.sit_and_ask(now);
+    }
+
+    /// Returns the moments as of which the council wants to know what the rules came to. Whoever drives the
+    /// engine asks after each input, and answers with [`Engine::count`].
+    pub fn cuts(&self) -> Vec<u64> {
+        self.chamber.as_ref().map_or_else(Vec::new, |chamber| chamber.due())
+    }
+
+    /// Says what the rules came to as of a moment, or that this cannot be told here.
+    pub fn count(&mut self, cut_ms: u64, rules: Option<Digest>, now: Now) {
+        let Some(chamber) = &mut self.chamber else { return };
+        let acts = chamber.show(cut_ms, rules, now);
+        self.act(acts, now);
+    }
+
+    /// Returns entries that came too late for our state and belong into a moment that is being agreed on.
+    pub fn take_late(&mut self) -> Vec<Opened> {
+        std::mem::take(&mut self.late)
     }
 
     pub(super) fn worked(&mut self, ticket: u64, done: Done, now: Now) {
@@ -88,7 +105,13 @@ impl Engine {
         let (Some(chamber), Some(leaf)) = (&mut self.chamber, leaf_of(place, opened)) else {
             return;
         };
-        chamber.take(&leaf, opened.record.created.ms());
+        let created_ms = opened.record.created.ms();
+        let stands = self.sets.map(Set::State).get(&leaf.key);
+        let is_late = stands.is_some_and(|it| (leaf.stamp, leaf.value) < (it.stamp, it.value));
+        if is_late && chamber.lacks(&leaf, created_ms) {
+            self.late.push(opened.clone());
+        }
+        chamber.take(&leaf, created_ms);
         chamber.hurry(now);
     }
 

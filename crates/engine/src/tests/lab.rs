@@ -120,7 +120,11 @@ impl Lab {
         let mut queue = vec![input];
         let mut all = Vec::new();
         while let Some(input) = queue.pop() {
-            let effects = self.engine.handle(input, self.now);
+            let mut effects = self.engine.handle(input, self.now);
+            for cut_ms in self.engine.cuts() {
+                self.engine.count(cut_ms, Some(wire::Digest::default()), self.now);
+            }
+            effects.extend(self.engine.drain());
             for effect in &effects {
                 match effect {
                     Effect::Verify(_, batch) if self.verifies => {

@@ -1,14 +1,15 @@
 //! Decisions of people: checked, weighed, done and written into the log, or nothing at all.
 
 use bytes::Bytes;
+use engine::checkpoint::{Chain, Sealed};
 use engine::{Accepted, Event, Now};
 use wire::{Content, Digest, Message};
 
 use super::{Node, write_beside};
 use crate::alerts::{self, Acknowledgement, Heard, Logged};
 use crate::people::{Actor, Line, Standing};
-use crate::rules::{self, Stance, Word};
-use crate::{Answer, CommandError, Decision};
+use crate::rules::{self, RuleError, Stance, Word};
+use crate::{Answer, CommandError, Decision, ProvenRule};
 
 impl Node {
     /// Makes a decision, if this person may and enough others agree (PEOPLE-1, PEOPLE-3).
@@ -176,6 +177,19 @@ impl Node {
         Ok(Answer::Rule(Box::new(self.rules.get(rule)?), content))
     }
 
+    /// Proves that a rule is accepted, by the newest checkpoint (RULE-4).
+    pub(super) fn prove_rule(&self, rule: &Digest) -> Result<Answer, CommandError> {
+        let content = self.rules.content(rule)?;
+        let sealed = self.engine.council().map(|it| it.sealed()).into_iter().flatten();
+        let sealed: Vec<_> = sealed.map(|(_, it)| it).collect();
+        let newest = sealed.last().ok_or(RuleError::NoCheckpoint)?;
+        let proof = self.rules.prove(rule, &newest.checkpoint.rules)?;
+        let steps = sealed.iter().filter(|it| it.checkpoint.hands_over());
+        let last = [newest].into_iter().filter(|it| !it.checkpoint.hands_over());
+        let chain = Chain(steps.chain(last).map(|it| Sealed::clone(it)).collect());
+        Ok(Answer::RuleProven(Box::new(ProvenRule { proof, content, chain })))
+    }
+
     /// Asks everybody what a rule says (RULE-3).
     pub(super) fn want_rule(&mut self, rule: &Digest, now: Now) -> Result<Answer, CommandError> {
         self.may_write(now)?;
@@ -199,9 +213,16 @@ impl Node {
     pub(super) fn look_at(&mut self, effects: &mut Vec<engine::Effect>, now: Now) {
         let (mut answers, me) = (Vec::new(), self.engine.me());
         for effect in effects.iter() {
-            if let engine::Effect::Report(Event::Accepted(accepted)) = effect {
-                self.hear(accepted, now);
-                answers.extend(self.rules.hear(accepted, &me, now));
+            match effect {
+                engine::Effect::Report(Event::Accepted(accepted)) => {
+                    self.hear(accepted, now);
+                    answers.extend(self.rules.hear(accepted, &me, now));
+                }
+                engine::Effect::Report(Event::Sealed(sealed)) => {
+                    let it = &sealed.checkpoint;
+                    self.rules.seal(it.cut_ms, &it.rules);
+                }
+                _ => {}
             }
         }
         let mut rows = self.alerts.rows();
@@ -212,6 +233,17 @@ impl Node {
             let life_ms = rules::ASK_LIFE_MS;
             let contents = answers.into_iter().map(|it| (Content::Message(it), life_ms)).collect();
             self.engine.write(contents, now);
+            effects.append(&mut self.engine.drain());
+        }
+    }
+
+    /// Tells attesters what the rules came to as of the moments that they agree on (RULE-4).
+    pub(super) fn count_rules(&mut self, effects: &mut Vec<engine::Effect>, now: Now) {
+        for late in self.engine.take_late() {
+            self.rules.hear_late(&late, now);
+        }
+        for cut_ms in self.engine.cuts() {
+            self.engine.count(cut_ms, self.rules.as_of(cut_ms), now);
             effects.append(&mut self.engine.drain());
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use wire::NodeId;
+use merkle::{Leaf, Map};
+use wire::{Digest, NodeId};
 
 use super::{Stance, Word};
 
@@ -57,6 +58,15 @@ impl Policy {
         tally
     }
 
+    /// Puts a rule among the accepted ones, or takes it away, as it stands.
+    pub(super) fn place(&self, accepted: &mut Map, rule: &Digest, tally: &Tally) {
+        if self.accepts(tally) {
+            accepted.insert(tally.leaf(rule));
+        } else {
+            accepted.remove(rule);
+        }
+    }
+
     /// Says whether so much is enough (RULE-2).
     pub fn accepts(&self, tally: &Tally) -> bool {
         let all = tally.supporters + tally.challengers;
@@ -73,7 +83,13 @@ impl Tally {
         self.confidence / (self.supporters + self.challengers).max(1)
     }
 
-    pub(super) fn bytes(&self) -> [u8; 32] {
+    /// Returns how an accepted rule stands in the map of them.
+    pub(super) fn leaf(&self, rule: &Digest) -> Leaf {
+        let value = Digest::of("trellis-rule-accepted-v1", &[&rule.0, &self.bytes()]);
+        Leaf { key: *rule, value, stamp: 0 }
+    }
+
+    fn bytes(&self) -> [u8; 32] {
         let Self { supporters, challengers, confidence, evidence } = *self;
         let mut bytes = [0; 32];
         let numbers = [supporters, challengers, confidence, evidence];

@@ -12,6 +12,10 @@ use crate::{
     Answer, Command, CommandError, CommandId, Config, Decision, Draft, Effect, Input, Node,
 };
 
+mod moments;
+
+type AnyWord = (u8, u8, u64, Option<(usize, u64)>);
+
 const NETWORK: Digest = Digest([9; 32]);
 const NOW: Now = Now { mono_ms: 1_000, unix_ms: 1_800_000_000_000 };
 const CONTENT: &[u8] = br#"{"context":"wells","logic":"rain > 10 -> level rises"}"#;
@@ -274,7 +278,22 @@ fn what_a_rule_says_travels_when_somebody_asks() {
     ));
 }
 
-fn any_word() -> impl Strategy<Value = (u8, u8, u64, Option<(usize, u64)>)> {
+/// A word of a made-up author, or that it takes its word back.
+fn heard((author, number, seq, what): &AnyWord) -> Accepted {
+    let entry = match what {
+        Some((stance, confidence)) => {
+            entry(&rule(*number), &word(Stance::ALL[*stance], (*confidence).max(1)))
+        }
+        None => Entry {
+            collection: COLLECTION.to_owned(),
+            name: rule(*number).to_string(),
+            value: None,
+        },
+    };
+    accepted_entry(*author, *seq, entry)
+}
+
+fn any_word() -> impl Strategy<Value = AnyWord> {
     (2..9_u8, 0..4_u8, 0..20_u64, proptest::option::of((0..3_usize, 0..=1_000_u64)))
 }
 
@@ -286,20 +305,7 @@ proptest! {
         restart in 0..60_usize,
     ) {
         // RULE-2: words of seven authors on four rules, deletions and twice the same time included.
-        let all: Vec<Accepted> = words.iter().map(|(author, number, seq, what)| {
-            let entry = match what {
-                Some((stance, confidence)) => {
-                    let word = word(Stance::ALL[*stance], (*confidence).max(1));
-                    entry(&rule(*number), &word)
-                }
-                None => Entry {
-                    collection: COLLECTION.to_owned(),
-                    name: rule(*number).to_string(),
-                    value: None,
-                },
-            };
-            accepted_entry(*author, *seq, entry)
-        }).collect();
+        let all: Vec<Accepted> = words.iter().map(heard).collect();
         let key = |it: &Accepted| {
             let Content::Entry(entry) = &it.record.content else { panic!("an entry") };
             (it.carried.signed.author, entry.name.clone())

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use checkpoint::{Attester, Committee, Pace, Seat, SecretKey};
 use engine::Checkpoints;
-use node::{Command, Draft};
+use node::people::Actor;
+use node::rules::{Stance, Word};
+use node::{Command, Decision, Draft};
 use wire::Digest;
 
 use crate::chance::Chance;
@@ -42,6 +44,18 @@ fn write(world: &mut World, host: usize, number: u64) {
     let draft = Draft { collection: format!("c{}", number % 3), name, value };
     // A machine that is off, or whose clock is off, writes nothing.
     let _refused = world.command(host, Command::Put(vec![draft]));
+    // Words on four rules, said again with other confidence: what is accepted comes and goes.
+    let content = Bytes::from(format!("{}", number / 8 % 4));
+    let word = Word {
+        stance: Stance::Commit,
+        logic: Digest::default(),
+        context: Digest::default(),
+        confidence: 700 + number * 7 % 300,
+        evidence: number,
+        note: Bytes::from_static(b"\"\""),
+    };
+    let decision = Decision::CommitRule { content, word };
+    let _refused = world.command(host, Command::Decide(Actor::operator(), decision));
 }
 
 /// Heights by machine, and every final checkpoint that any node keeps: one for each height.
@@ -84,7 +98,20 @@ fn a_busy_world_makes_checkpoints_of_what_everybody_held() {
     let head = node.engine().council().unwrap().head();
     assert_eq!(head.root, node.engine().status().state.root, "all of it is final by now");
     let last = node.engine().council().unwrap().sealed().last_key_value().unwrap().1.clone();
-    assert_eq!(last.checkpoint.statistics.collections, 3);
+    assert_eq!(last.checkpoint.statistics.collections, 4);
+    // RULE-4: so are the accepted rules, and any node proves one of them.
+    let statistics = node.rules().statistics();
+    assert_eq!(statistics.rules, 4);
+    assert!(0 < statistics.accepted, "{statistics:?}");
+    let found = world.nodes().flat_map(|(_, node)| {
+        let accepted = node.rules().list(None, 9).into_iter().filter(|it| it.accepted);
+        accepted.map(|it| node.rules().prove(&it.id, &last.checkpoint.rules))
+    });
+    let found: Vec<_> = found.collect();
+    assert!(found.len() == 8 * usize::try_from(statistics.accepted).unwrap());
+    for proof in found {
+        assert_eq!(proof.unwrap().check(&last.checkpoint.rules), Ok(()));
+    }
     let before = heights_max(&world);
     world.run(60_000).unwrap();
     assert_eq!(before, heights_max(&world), "what does not change needs no checkpoint");

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use node::Minutes;
 use node::engine::checkpoint::{Chain, Evidence, Sealed};
+use node::rules::Statistics;
 
 use super::Shared;
 use crate::api::problem::{Code, Problem};
@@ -30,13 +31,13 @@ pub(crate) async fn list(State(context): State<Shared>) -> Result<Json<Checkpoin
             evidence: Vec::new(),
         }));
     };
-    let Minutes { sealed, committee, number, evidence } = *minutes;
+    let Minutes { sealed, committee, number, evidence, rules } = *minutes;
     let attesters = committee.attesters().iter().zip(0..).map(|(attester, number)| {
         AttesterAnswer { number, key: attester.key.to_string(), weight: attester.weight }
     });
     Ok(Json(Checkpoints {
         schema,
-        checkpoints: sealed.iter().rev().map(|it| row(it)).collect(),
+        checkpoints: sealed.iter().rev().map(|it| row(it, rules)).collect(),
         committee: committee.hash().to_string(),
         attesters: attesters.collect(),
         attester: number,
@@ -61,7 +62,8 @@ pub(crate) async fn read(
             Some(height.map_err(|_| Problem::new(Code::BadRequest, detail))?)
         }
     };
-    let sealed = context.commands.checkpoints().await?.map(|it| it.sealed).unwrap_or_default();
+    let minutes = context.commands.checkpoints().await?;
+    let (sealed, rules) = minutes.map(|it| (it.sealed, it.rules)).unwrap_or_default();
     let found = match height {
         None => sealed.last(),
         Some(height) => sealed.iter().find(|it| it.checkpoint.height == height),
@@ -74,13 +76,14 @@ pub(crate) async fn read(
     let chain = Chain(steps.map(|it| Sealed::clone(it)).collect());
     Ok(Json(CheckpointAnswer {
         schema: "trellis.checkpoint/1".to_owned(),
-        checkpoint: row(found),
+        checkpoint: row(found, rules),
         file: STANDARD.encode(chain.encode()),
     }))
 }
 
-fn row(sealed: &Sealed) -> CheckpointRow {
+fn row(sealed: &Sealed, rules: Option<Statistics>) -> CheckpointRow {
     let it = &sealed.checkpoint;
+    let rules = rules.filter(|rules| rules.name() == it.rules);
     CheckpointRow {
         height: it.height,
         cut: rfc3339(it.cut_ms),
@@ -90,6 +93,9 @@ fn row(sealed: &Sealed) -> CheckpointRow {
         entries: it.count,
         collections: it.statistics.collections,
         rules: it.rules.to_string(),
+        rules_count: rules.map(|it| it.rules),
+        rules_accepted: rules.map(|it| it.accepted),
+        rules_root: rules.map(|it| it.root.to_string()),
         committee: it.committee.to_string(),
         next_committee: it.next_committee.to_string(),
         signers: sealed.certificate.signers.iter().collect(),

@@ -24,7 +24,8 @@ use super::people::waits;
 use crate::api::body;
 use crate::api::problem::{Code, Problem};
 use crate::api::types::{
-    NewChallenge, NewConfirmation, NewRule, ProblemBody, RuleAnswer, RuleSaid, Rules, Waits,
+    NewChallenge, NewConfirmation, NewRule, ProblemBody, RuleAnswer, RuleEvidence, RuleSaid, Rules,
+    Waits,
 };
 use crate::commands::unexpected;
 
@@ -81,6 +82,21 @@ pub(crate) async fn fetch(
 ) -> Result<Json<RuleAnswer>, Problem> {
     let command = Command::WantRule(digest(&super::path(id)?)?);
     show(&context, context.commands.ask(command).await?)
+}
+
+/// Proves that a rule is accepted, by the newest checkpoint.
+#[utoipa::path(get, path = "/v1/rules/{id}/proof", tag = "rules",
+    params(("id" = String, Path, description = "The rule's id")),
+    responses((status = 200, body = RuleEvidence), (status = "4XX", body = ProblemBody)))]
+pub(crate) async fn prove(
+    State(context): State<Shared>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<RuleEvidence>, Problem> {
+    let command = Command::ProveRule(digest(&super::path(id)?)?);
+    match context.commands.ask(command).await? {
+        Answer::RuleProven(proven) => Ok(Json(RuleEvidence::of(&proven, context.facts.network.id))),
+        other => Err(unexpected(&other).into()),
+    }
 }
 
 /// Puts a rule forward.

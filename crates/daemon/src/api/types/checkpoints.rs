@@ -39,8 +39,17 @@ pub struct CheckpointRow {
     pub entries: u64,
     /// Collections with an entry in them; 1,024 where there are so many or more.
     pub collections: u64,
-    /// Root of the accepted rules; zeros where there are none.
+    /// What the rules came to, in one hash; zeros where there are none.
     pub rules: String,
+    /// How many rules anybody had spoken of, where this node can still tell; older answers lack it.
+    #[serde(default)]
+    pub rules_count: Option<u64>,
+    /// How many of them were accepted.
+    #[serde(default)]
+    pub rules_accepted: Option<u64>,
+    /// The root of these; zeros where there are none.
+    #[serde(default)]
+    pub rules_root: Option<String>,
     /// Who signed it.
     pub committee: String,
     /// Who signs the next one.

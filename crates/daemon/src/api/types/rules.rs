@@ -1,12 +1,16 @@
 //! The shapes of rules.
 
-use node::rules::{Rule, Spoken, Stance, Statistics};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use node::ProvenRule;
+use node::rules::{Rule, RuleProof, Spoken, Stance, Statistics, Tally, name_of};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use wire::NodeId;
+use wire::{Digest, NodeId};
 
 use super::Json;
+use crate::attesters::{self, Verified};
 use crate::clock::rfc3339;
 
 /// `trellis.rules/1`: rules that anybody has spoken of, in the order of their ids.
@@ -149,6 +153,99 @@ pub struct RuleSaid {
     pub id: String,
 }
 
+/// `trellis.rule-proof/1`: an accepted rule, with the way to a checkpoint (docs/proofs.md).
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleEvidence {
+    /// `trellis.rule-proof/1`.
+    pub schema: String,
+    /// Hash of the network file.
+    pub network: String,
+    /// The rule.
+    pub rule: String,
+    /// What it says: the text whose hash it is; null where the node did not know.
+    pub content: Option<String>,
+    /// Authors for it that count.
+    pub supporters: u64,
+    /// Authors against it that count.
+    pub challengers: u64,
+    /// The sum of the confidence of those for it, in thousandths.
+    pub confidence_sum: u64,
+    /// Pieces of evidence in all.
+    pub evidence: u64,
+    /// How many rules anybody had spoken of.
+    pub rules: u64,
+    /// How many of them were accepted.
+    pub accepted: u64,
+    /// The root of these.
+    pub root: String,
+    /// The way to that root, base64.
+    pub proof: String,
+    /// The checkpoint, with those before it at which the committee changed, base64.
+    pub checkpoints: String,
+}
+
+impl RuleEvidence {
+    pub(crate) fn of(proven: &ProvenRule, network: Digest) -> Self {
+        let RuleProof { rule, tally, statistics, path } = &proven.proof;
+        let text = proven.content.as_deref().map(|it| String::from_utf8_lossy(it).into_owned());
+        Self {
+            schema: PROOF_SCHEMA.to_owned(),
+            network: network.to_string(),
+            rule: rule.to_string(),
+            content: text,
+            supporters: tally.supporters,
+            challengers: tally.challengers,
+            confidence_sum: tally.confidence,
+            evidence: tally.evidence,
+            rules: statistics.rules,
+            accepted: statistics.accepted,
+            root: statistics.root.to_string(),
+            proof: STANDARD.encode(path),
+            checkpoints: STANDARD.encode(proven.chain.encode()),
+        }
+    }
+
+    /// Checks all of it, but that the network file is the one you trust. The error says what does not hold.
+    pub fn check(&self, network: &str) -> Result<Verified, String> {
+        if self.schema != PROOF_SCHEMA {
+            return Err(format!("its schema is not {PROOF_SCHEMA}"));
+        }
+        let bytes = |text: &str, field| {
+            STANDARD.decode(text).map_err(|_| format!("its {field} makes no sense"))
+        };
+        let digest = |text: &str, field| {
+            Digest::from_hex(text).ok_or_else(|| format!("its {field} makes no sense"))
+        };
+        let verified = attesters::verify(network, &bytes(&self.checkpoints, "checkpoints")?)?;
+        let proof = RuleProof {
+            rule: digest(&self.rule, "rule")?,
+            tally: Tally {
+                supporters: self.supporters,
+                challengers: self.challengers,
+                confidence: self.confidence_sum,
+                evidence: self.evidence,
+            },
+            statistics: Statistics {
+                rules: self.rules,
+                accepted: self.accepted,
+                root: digest(&self.root, "root")?,
+            },
+            path: bytes(&self.proof, "proof")?,
+        };
+        proof.check(&verified.checkpoint.rules).map_err(|why| why.to_string())?;
+        if digest(&self.network, "network")? != verified.checkpoint.network {
+            return Err("it names another network".to_owned());
+        }
+        match &self.content {
+            Some(content) if name_of(content.as_bytes()) != proof.rule => {
+                Err("what it says is another rule".to_owned())
+            }
+            Some(_) | None => Ok(verified),
+        }
+    }
+}
+
 impl Rules {
     pub(crate) fn of(rules: &[Rule], all: Statistics, limit: usize) -> Self {
         let next = rules.last().filter(|_| rules.len() == limit).map(|it| it.id.to_string());
@@ -216,3 +313,5 @@ impl WordRow {
 fn part(thousandths: u64) -> Json {
     Json::of(node::levels::Amount(thousandths).to_string().as_bytes())
 }
+
+const PROOF_SCHEMA: &str = "trellis.rule-proof/1";
