@@ -18,7 +18,7 @@ use wire::NodeId;
 use crate::directory::DirectoryError;
 use crate::report::short;
 use crate::store_thread::Ended;
-use crate::{Commands, Settings};
+use crate::{Commands, Inside, Settings};
 use assembly::Start;
 pub(crate) use ground::Ground;
 
@@ -37,6 +37,7 @@ pub struct Running {
     api_stop: CancellationToken,
     runtime: JoinSet<Result<(), RunError>>,
     api: JoinSet<()>,
+    inside: Inside,
     /// Who asks DNS for peers.
     seekers: JoinSet<()>,
     store_ended: Ended,
@@ -142,6 +143,11 @@ impl Running {
     /// Returns the in-process handle with the API's verbs.
     pub fn commands(&self) -> Commands {
         self.commands.clone()
+    }
+
+    /// Returns the operator's API as it is asked from inside this process.
+    pub fn inside(&self) -> Inside {
+        self.inside.clone()
     }
 
     /// Waits until the node stops by itself. May be dropped and called again.

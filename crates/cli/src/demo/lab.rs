@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use daemon::api::types::{Published, Status, Written};
-use daemon::{Item, Running, Settings, Subscription};
+use daemon::{Item, Running, Settings, Subscription, attesters};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ use crate::commands::entry_path;
 #[derive(Debug)]
 pub struct Lab {
     directory: PathBuf,
+    /// The network file of all of them, where they do not make their own.
+    network: Option<PathBuf>,
     seats: Vec<Seat>,
     board: Board,
     sights: mpsc::Receiver<Sight>,
@@ -54,11 +56,35 @@ pub struct Sent {
 impl Lab {
     /// Starts `nodes` of them under `directory`; the first is the bootstrap of the others.
     pub async fn start(directory: &Path, nodes: usize) -> anyhow::Result<Self> {
+        Self::begin(directory, nodes, None).await
+    }
+
+    /// The same, in a network whose first nodes attest what all of them hold.
+    pub async fn start_with_attesters(directory: &Path, nodes: usize) -> anyhow::Result<Self> {
+        let mut text = format!(
+            "name = \"demo\"\n[checkpoints]\nevery_s = 1\nview_ms = 1000\nsettle_ms = 500\n[rules]\nauthors = {}\n",
+            nodes.min(RULE_AUTHORS),
+        );
+        for number in 1..=nodes.min(ATTESTERS) {
+            let made = attesters::credentials(&directory.join(format!("n{number}")))?;
+            text += &format!("[[attester]]\nkey = \"{}\"\nproof = \"{}\"\n", made.key, made.proof);
+        }
+        let network = directory.join("network.toml");
+        std::fs::write(&network, text).with_context(|| format!("writing {}", network.display()))?;
+        Self::begin(directory, nodes, Some(network)).await
+    }
+
+    async fn begin(
+        directory: &Path,
+        nodes: usize,
+        network: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let seats = (1..=nodes)
             .map(|number| Seat { directory: directory.join(format!("n{number}")), here: None });
         let (sight, sights) = mpsc::channel(SIGHTS_MAX);
         let (seats, board) = (seats.collect(), Board::new(nodes));
-        let mut lab = Self { directory: directory.to_owned(), seats, board, sights, sight };
+        let mut lab =
+            Self { directory: directory.to_owned(), network, seats, board, sights, sight };
         lab.take_seats(&[0]).await?;
         let others: Vec<usize> = (1..nodes).collect();
         lab.take_seats(&others).await?;
@@ -71,9 +97,9 @@ impl Lab {
         let many = self.seats.len() > FULL_LINKS_NODES_MAX;
         let starting = nodes.iter().map(|&node| {
             let directory = self.seats[node].directory.clone();
-            let bootstrap = bootstrap.clone();
+            let (bootstrap, network) = (bootstrap.clone(), self.network.clone());
             async move {
-                let settings = settings(&directory, bootstrap, many)?;
+                let settings = settings(&directory, bootstrap, network.as_deref(), many)?;
                 let running = daemon::start(settings).await;
                 running.with_context(|| format!("starting {}", directory.display()))
             }
@@ -371,12 +397,18 @@ async fn observe(node: usize, mut feed: Subscription, sights: mpsc::Sender<Sight
     }
 }
 
-fn settings(directory: &Path, bootstrap: Option<String>, many: bool) -> anyhow::Result<Settings> {
+fn settings(
+    directory: &Path,
+    bootstrap: Option<String>,
+    network: Option<&Path>,
+    many: bool,
+) -> anyhow::Result<Settings> {
     let flag = |key: &str, value: &str| (key.to_owned(), value.to_owned(), "--demo".to_owned());
     let mut flags = vec![flag("http.listen", "127.0.0.1:0"), flag("api.listen", "127.0.0.1:0")];
     // Its many nodes share one process: HTTP alone is enough, and lighter.
     flags.extend([flag("libp2p.listen", "none"), flag("peers.dial", "http")]);
     flags.extend(bootstrap.map(|url| flag("peers.bootstrap", &url)));
+    flags.extend(network.map(|file| flag("network.file", &file.display().to_string())));
     if many {
         flags.push(flag("limits.links_target", LINKS_TARGET_OF_MANY));
         flags.push(flag("limits.candidates", CANDIDATES_OF_MANY));
@@ -385,6 +417,10 @@ fn settings(directory: &Path, bootstrap: Option<String>, many: bool) -> anyhow::
     Ok(Settings::load(directory, None, std::iter::empty(), flags)?)
 }
 
+/// Nodes that attest, where there are so many.
+const ATTESTERS: usize = 4;
+/// Authors that a rule takes, where there are so many nodes.
+pub(super) const RULE_AUTHORS: usize = 3;
 /// The collection that [`Lab::put`] writes to.
 const COLLECTION: &str = "demo";
 /// The collection that [`Lab::import`] writes to.

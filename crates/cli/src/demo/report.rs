@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) away: usize,
     pub(crate) back_ms: Option<f64>,
     pub(crate) root: Option<String>,
+    /// Height of a checkpoint of the state with alert, levels and rule in it.
+    pub(crate) checkpoint: Option<u64>,
     /// Which node lacks what.
     pub(crate) lacking: Vec<String>,
     pub(crate) took_ms: f64,
@@ -48,6 +50,7 @@ impl Report {
             away: 0,
             back_ms: None,
             root: None,
+            checkpoint: None,
             lacking: Vec::new(),
             took_ms: 0.0,
         }

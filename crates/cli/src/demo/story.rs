@@ -1,5 +1,7 @@
 //! The demo as a person sees it: every line is printed when it has happened and was measured.
 
+mod community;
+
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -33,6 +35,7 @@ pub(crate) struct Story {
     lab: Lab,
     sent: Vec<Sent>,
     entries: u64,
+    waiting: Option<community::Waiting>,
     pub(crate) report: Report,
 }
 
@@ -44,9 +47,10 @@ impl Story {
         output: Output,
     ) -> anyhow::Result<Self> {
         let began = Instant::now();
-        let lab = Lab::start(directory.path(), plan.nodes).await?;
+        let lab = Lab::start_with_attesters(directory.path(), plan.nodes).await?;
         let (sent, entries, report) = (Vec::new(), 0, Report::new(plan.nodes));
-        let story = Self { plan, began, output, lab, sent, entries, report };
+        let waiting = None;
+        let story = Self { plan, began, output, lab, sent, entries, waiting, report };
         let place = match directory {
             Directory::Kept(path) => path.display().to_string(),
             Directory::Temporary(_) => "a temporary directory (--keep to keep it)".to_owned(),
@@ -70,7 +74,8 @@ impl Story {
         let away = (self.plan.nodes / 3).max(1);
         let (stay, leave) = everybody.split_at(self.plan.nodes - away);
         self.absence(stay, leave, late).await?;
-        self.work(leave, late).await
+        self.work(leave, late).await?;
+        self.community().await
     }
 
     /// Checks every node, whatever went before, and says what it finds.
@@ -112,13 +117,18 @@ impl Story {
             self.output.tell(format_args!("        n{number}  door {door}  api {api}"))?;
         }
         let (door, _) = self.lab.addresses(0)?;
-        let (first, second) = (self.lab.directory(0).display(), self.lab.directory(1).display());
+        let first = community::quoted(self.lab.directory(0));
+        let second = community::quoted(self.lab.directory(1));
         self.output.tell("Try, in another terminal:")?;
         self.output.tell(format_args!("  trellis --dir {first} peers"))?;
         self.output.tell(format_args!("  trellis --dir {first} watch"))?;
         self.output.tell(format_args!("  trellis --dir {second} publish news '\"hello\"'"))?;
         self.output.tell(format_args!("  curl {door}/health"))?;
         self.output.tell(format_args!("  curl {door}/state"))?;
+        if !self.commands().is_empty() {
+            self.output.tell("This waits for people; decide in their name:")?;
+        }
+        self.commands().iter().try_for_each(|it| self.output.tell(format_args!("  {it}")))?;
         self.output.tell("Ctrl-C ends it.")
     }
 

@@ -12,6 +12,8 @@ mod backups;
 mod cluster;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod demo;
 mod direct;
 #[cfg(test)]
 mod doctor;
@@ -31,6 +33,8 @@ mod people;
 mod plain;
 #[cfg(test)]
 mod proofs;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

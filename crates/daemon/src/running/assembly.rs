@@ -19,6 +19,7 @@ use crate::commands::Commands;
 use crate::directory::{self, Home, Tenancy};
 use crate::dns;
 use crate::feed::Feed;
+use crate::inside::Inside;
 use crate::invites::Invites;
 use crate::metrics::Metrics;
 use crate::report::{Reporter, short};
@@ -95,6 +96,8 @@ impl Start {
         directory::write_run_file(&settings.directory, &run)?;
         announce(node, fresh, &run);
         let api_stop = CancellationToken::new();
+        let router = crate::api::router(context);
+        let inside = Inside::new(router.clone(), api_address, &token);
         let mut running = Running {
             node,
             http_url,
@@ -106,6 +109,7 @@ impl Start {
             api_stop: api_stop.clone(),
             runtime: JoinSet::new(),
             api: JoinSet::new(),
+            inside,
             seekers: JoinSet::new(),
             store_ended,
             settings,
@@ -118,7 +122,7 @@ impl Start {
                 dns::keep_asking(name.clone(), running.settings.dns_server, commands, stop);
             running.seekers.spawn(asking);
         }
-        running.api.spawn(crate::api::serve(listener, crate::api::router(context), api_stop));
+        running.api.spawn(crate::api::serve(listener, router, api_stop));
         Ok(running)
     }
 

@@ -136,6 +136,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
+    ("trellis", &["daemon", "serde", "serde_json", "thiserror"]),
     (
         "wire",
         &[
