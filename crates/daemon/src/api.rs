@@ -33,6 +33,7 @@ use crate::invites::Invites;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::runtime::Condition;
+use crate::tls;
 use admit::Gate;
 use problem::{Code, Problem};
 
@@ -47,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) condition: watch::Receiver<Condition>,
     pub(crate) clock: Clock,
     pub(crate) invites: Arc<Invites>,
+    /// The door's certificate, where it speaks TLS.
+    pub(crate) tls: Option<Arc<tls::Reader>>,
 }
 
 /// What stays the same from start to end.

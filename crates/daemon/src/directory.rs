@@ -246,6 +246,20 @@ pub(crate) fn read_secret(path: &Path) -> Result<Option<String>, DirectoryError>
     Ok(Some(text))
 }
 
+/// Says whether everybody on this machine can read a file.
+pub(crate) fn others_can_read(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// Makes a file with its mode from the start, complete and on disk before it has its name.
 pub(crate) fn create(
     dir: &Path,

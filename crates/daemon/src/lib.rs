@@ -26,6 +26,7 @@ mod runtime;
 pub mod settings;
 mod store_thread;
 pub mod telemetry;
+pub mod tls;
 mod verify;
 mod workshop;
 

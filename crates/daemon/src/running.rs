@@ -38,7 +38,7 @@ pub struct Running {
     runtime: JoinSet<Result<(), RunError>>,
     api: JoinSet<()>,
     inside: Inside,
-    /// Who asks DNS for peers.
+    /// Who asks DNS for peers, and looks after certificates.
     seekers: JoinSet<()>,
     store_ended: Ended,
 }
@@ -70,6 +70,9 @@ pub enum StartError {
         /// Who has it, as far as the system tells.
         holder: String,
     },
+    /// The files of the door's certificate, or of authorities, are not good.
+    #[error("the door cannot speak TLS: {0}")]
+    Tls(String),
     /// The system gives no thread or no randomness.
     #[error("the system does not give what a node needs: {0}")]
     System(String),

@@ -36,6 +36,10 @@ pub struct Settings {
     pub http_by_hand: bool,
     /// Where connections to others come from (`http.dial_from`); `None` lets the system choose.
     pub http_dial_from: Option<IpAddr>,
+    /// The certificate and the key with which the door speaks TLS (`http.tls_cert`, `http.tls_key`).
+    pub tls: Option<TlsFiles>,
+    /// Whose certificates are believed beside the public ones (`http.tls_roots`).
+    pub tls_roots: Option<PathBuf>,
     /// Where the door can be reached from anywhere (`http.url`).
     pub http_url: Option<Address>,
     /// Where libp2p listens (`libp2p.listen`); none for a node that only dials.
@@ -70,6 +74,15 @@ pub struct Settings {
     pub warnings: Vec<String>,
     numbers: BTreeMap<&'static str, u64>,
     shown: Vec<Setting>,
+}
+
+/// A certificate and its key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    /// PEM, the leaf first.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: PathBuf,
 }
 
 impl Settings {
@@ -255,7 +268,7 @@ impl Layers {
     }
 
     fn build(self, directory: &Path) -> Result<Settings, SettingsError> {
-        let api_listen = self.api_listen()?;
+        let (api_listen, tls) = (self.api_listen()?, self.tls()?);
         let addresses_of = |name| -> Vec<Address> {
             self.get(name).0.list().iter().filter_map(|text| text.parse().ok()).collect()
         };
@@ -264,6 +277,8 @@ impl Layers {
             http_listen: keys::listen(&self.text("http.listen")),
             http_by_hand: self.by_hand("http.listen"),
             http_dial_from: self.text("http.dial_from").parse().ok(),
+            tls,
+            tls_roots: self.path("http.tls_roots"),
             http_url: self.text("http.url").parse().ok(),
             libp2p_listen: keys::listeners(&self.get("libp2p.listen").0.list()),
             libp2p_by_hand: self.by_hand("libp2p.listen"),
@@ -278,7 +293,7 @@ impl Layers {
             bootstrap: addresses_of("peers.bootstrap"),
             dns: self.get("peers.dns").0.list(),
             dns_server: self.text("peers.dns_server").parse().ok(),
-            network_file: self.network_file(),
+            network_file: self.path("network.file"),
             log_level: self.text("log.level"),
             log_format: LogFormat::of(&self.text("log.format")),
             message_life_s: self.get("gossip.message_life_s").0.number(),
@@ -289,13 +304,31 @@ impl Layers {
     }
 
     /// A relative path in a file is relative to that file.
-    fn network_file(&self) -> Option<PathBuf> {
-        let (value, origin) = self.get("network.file");
+    fn path(&self, key: &'static str) -> Option<PathBuf> {
+        let (value, origin) = self.get(key);
         let path = PathBuf::from(value.text());
         match origin {
             _ if path.as_os_str().is_empty() => None,
             Origin::File(file, _) => Some(file.parent().unwrap_or(&file).join(path)),
             Origin::Default | Origin::Env(_) | Origin::Flag(_) => Some(path),
+        }
+    }
+
+    fn tls(&self) -> Result<Option<TlsFiles>, SettingsError> {
+        let alone = |key, other: &str| {
+            let (value, origin) = self.get(key);
+            Err(SettingsError::bad(
+                key,
+                &value.text(),
+                &origin,
+                &format!("given together with {other}"),
+            ))
+        };
+        match (self.path("http.tls_cert"), self.path("http.tls_key")) {
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+            (None, None) => Ok(None),
+            (Some(_), None) => alone("http.tls_cert", "http.tls_key"),
+            (None, Some(_)) => alone("http.tls_key", "http.tls_cert"),
         }
     }
 

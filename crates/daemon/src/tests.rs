@@ -20,3 +20,4 @@ mod receipts;
 mod rules;
 mod settings;
 mod sketches;
+mod tls;

@@ -21,6 +21,8 @@ pub struct Config {
     /// Port of our door if it listens on every interface: with the local end of a link it makes
     /// an address for peers nearby. `None` where the door has one fixed address or is closed.
     pub door_port: Option<u16>,
+    /// Whether the door speaks TLS and needs no name for it, as in a network with an authority of its own.
+    pub door_tls: bool,
     /// The same for a QUIC listener.
     pub quic_port: Option<u16>,
     /// The same for a libp2p listener on TCP.
@@ -200,6 +202,7 @@ pub enum Unsigned {
 
 impl Config {
     /// A node on the internet or in a lab: the defaults.
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn server(network: NetworkId) -> Self {
         Self {
             network,
@@ -208,6 +211,7 @@ impl Config {
             bootstrap: Vec::new(),
             public: Vec::new(),
             door_port: None,
+            door_tls: false,
             quic_port: None,
             tcp_port: None,
             dials: vec![Medium::Quic, Medium::Tcp, Medium::Http],

@@ -449,7 +449,9 @@ fn profile_of(config: &Config, local_ips: &BTreeSet<IpAddr>) -> Content {
         let quic = config.quic_port.map(|port| Multiaddr::quic(*ip, port));
         let tcp = config.tcp_port.map(|port| Multiaddr::tcp(*ip, port));
         let libp2p = quic.into_iter().chain(tcp).map(|it| Address::Libp2p(Box::new(it)));
-        let door = config.door_port.map(|port| format!("http://{}", SocketAddr::new(*ip, port)));
+        let scheme = if config.door_tls { "https" } else { "http" };
+        let url = |port| format!("{scheme}://{}", SocketAddr::new(*ip, port));
+        let door = config.door_port.map(url);
         addresses.extend(libp2p.chain(door.and_then(|url| url.parse().ok())));
     }
     addresses.truncate(wire::limits::ADDRESSES_MAX);

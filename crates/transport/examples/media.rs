@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use transport::{Config, Inbound, Inbox, Libp2p, Limits, LinkNumber, Security, Sent, Transport};
+use transport::{
+    Config, Inbound, Inbox, Libp2p, Limits, LinkNumber, Roots, Security, Sent, Transport,
+};
 use wire::{Address, Class, Identity, NetworkId};
 
 /// What carries the frames.
@@ -50,6 +52,8 @@ impl Way {
         };
         let config = Config {
             listen,
+            certificate: None,
+            roots: Roots::default(),
             libp2p,
             dial_from: None,
             identity: Identity::from_seed([seed; 32]),

@@ -1,17 +1,22 @@
 //! One HTTP request to a stranger: one connection, no redirects, no proxy, a bounded answer.
 
+use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
 use wire::Address;
 
-use crate::connect::connect;
+use crate::connect::{Dialler, connect, seconds};
+use crate::tls::Verifier;
 use crate::traffic::Kind;
-use crate::transport::Shared;
+use crate::{Limits, Roots};
 
 /// What to ask.
 pub(crate) struct Call<'a> {
@@ -22,11 +27,48 @@ pub(crate) struct Call<'a> {
     pub(crate) answer_bytes_max: usize,
 }
 
+/// Asks doors without being a node: for tools.
+pub struct Caller(Dialler);
+
+impl Caller {
+    /// Makes one that believes the certificates of `roots`.
+    pub fn new(agent: &str, roots: &Roots) -> Self {
+        Self(Dialler {
+            limits: Limits::default(),
+            from: None,
+            agent: agent.to_owned(),
+            counters: Arc::default(),
+            verifier: Verifier::new(roots),
+        })
+    }
+
+    /// Asks, and reads status and answer; with JSON to post, it posts. Takes at most as long as
+    /// [`Limits::push_ms`] says; the error is for humans.
+    pub async fn ask(
+        &self,
+        address: &Address,
+        path: &'static str,
+        post: Option<Bytes>,
+    ) -> Result<(u16, Bytes), String> {
+        let Limits { push_ms, body_bytes_max, .. } = self.0.limits;
+        let call = Call { address, path, post, answer_bytes_max: body_bytes_max };
+        let answer = timeout(Duration::from_millis(push_ms), call.make(&self.0)).await;
+        let late = |_| Err(format!("no answer within {}", seconds(push_ms)));
+        answer.unwrap_or_else(late).map(|(status, body)| (status.as_u16(), body))
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Caller")
+    }
+}
+
 impl Call<'_> {
     /// Asks, and reads the whole answer. The caller limits the time. May be dropped.
-    pub(crate) async fn make(self, shared: &Shared) -> Result<(StatusCode, Bytes), String> {
-        let request = self.request(&shared.agent)?;
-        let stream = connect(shared, self.address, Kind::default()).await?;
+    pub(crate) async fn make(self, dialler: &Dialler) -> Result<(StatusCode, Bytes), String> {
+        let request = self.request(&dialler.agent)?;
+        let stream = connect(dialler, self.address, Kind::default()).await?;
         let opened = hyper::client::conn::http1::Builder::new()
             .max_buf_size(BUFFER_BYTES_MAX)
             .handshake(TokioIo::new(stream))
@@ -49,7 +91,7 @@ impl Call<'_> {
     }
 
     fn request(&self, agent: &str) -> Result<Request<Full<Bytes>>, String> {
-        let url = self.address.url().ok_or("only an http:// address can be asked")?;
+        let url = self.address.url().ok_or("only an http:// or https:// address can be asked")?;
         let uri: Uri = format!("{url}{}", self.path)
             .parse()
             .map_err(|error| format!("not an address HTTP can carry: {error}"))?;

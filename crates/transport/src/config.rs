@@ -4,11 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use wire::{Identity, Multiaddr, NetworkId};
 
+use crate::{Certificate, Roots};
+
 /// What [`crate::Transport::start`] needs.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where the public door listens; `None` for a node that only dials.
     pub listen: Option<SocketAddr>,
+    /// What the door shows, if it speaks TLS; without it, it speaks plain HTTP.
+    pub certificate: Option<Certificate>,
+    /// Whose certificates are believed at `https://` doors.
+    pub roots: Roots,
     /// Links over libp2p; `None` for a node that makes none.
     pub libp2p: Option<Libp2p>,
     /// The address of this machine that HTTP connections to others come from; `None` lets the system

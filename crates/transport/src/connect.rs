@@ -8,30 +8,52 @@ use std::time::Duration;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use wire::Address;
 
 use crate::Limits;
 use crate::metered::{Meter, Metered};
-use crate::traffic::Kind;
-use crate::transport::Shared;
+use crate::tls::{Stream, Verifier};
+use crate::traffic::{Counters, Kind};
 
-/// Connects; the bytes count as `kind`. May be dropped.
+/// What dialling takes.
+pub(crate) struct Dialler {
+    pub(crate) limits: Limits,
+    pub(crate) from: Option<IpAddr>,
+    pub(crate) agent: String,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) verifier: Verifier,
+}
+
+/// Connects, with TLS where the address says so; the bytes count as `kind`. May be dropped.
 pub(crate) async fn connect(
-    shared: &Shared,
+    dialler: &Dialler,
     address: &Address,
     kind: Kind,
-) -> Result<Metered, String> {
-    let limit_ms = shared.limits.connect_ms;
+) -> Result<Stream, String> {
+    let limit_ms = dialler.limits.connect_ms;
     let deadline = Instant::now() + Duration::from_millis(limit_ms);
-    let stream = match timeout_at(deadline, find(shared, address, deadline)).await {
+    let stream = match timeout_at(deadline, find(dialler, address, deadline)).await {
         Ok(Ok(Some(stream))) => stream,
         Ok(Err(why)) => return Err(why),
         Ok(Ok(None)) | Err(_) => return Err(format!("no answer within {}", seconds(limit_ms))),
     };
-    make_prompt(&stream, &shared.limits);
-    let counters = shared.counters.clone();
-    Ok(Metered::new(stream, Arc::new(Meter { counters, kind, place: None })))
+    make_prompt(&stream, &dialler.limits);
+    let counters = dialler.counters.clone();
+    let stream = Metered::new(stream, Arc::new(Meter::new(counters, kind, None)));
+    if !address.is_https() {
+        return Ok(Stream::Plain(stream));
+    }
+    let (host, _) = address.host_port();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let limit_ms = dialler.limits.handshake_ms;
+    let opened =
+        timeout(Duration::from_millis(limit_ms), dialler.verifier.open(host, stream)).await;
+    let opened = opened.unwrap_or_else(|_| {
+        Err(format!("accepted the connection, but no TLS began within {}", seconds(limit_ms)))
+    });
+    dialler.counters.tls(&opened);
+    opened
 }
 
 /// Small frames must not wait for each other, nor alerts for what the system keeps. Both can fail
@@ -53,7 +75,7 @@ pub(crate) fn seconds(ms: u64) -> String {
 /// Tries the addresses of a name in turn; each gets its share of the time that is left. `None` if
 /// the last one gave no answer.
 async fn find(
-    shared: &Shared,
+    dialler: &Dialler,
     address: &Address,
     deadline: Instant,
 ) -> Result<Option<TcpStream>, String> {
@@ -68,7 +90,7 @@ async fn find(
     for (tried, addr) in found.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(found.len() - tried).unwrap_or(1);
-        let trial = connect_from(shared.dial_from, *addr);
+        let trial = connect_from(dialler.from, *addr);
         result = match timeout_at(Instant::now() + share, trial).await {
             Ok(Ok(stream)) => return Ok(Some(stream)),
             Ok(Err(error)) => Err(describe(&error, address)),

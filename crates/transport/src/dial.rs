@@ -17,8 +17,8 @@ use crate::client::Call;
 use crate::connect::{connect, seconds};
 use crate::link::handshake::Met;
 use crate::link::{self, Origin, socket_config};
-use crate::metered::Metered;
 use crate::stranger::{self, Health};
+use crate::tls::Stream;
 use crate::traffic::Kind;
 use crate::transport::Shared;
 
@@ -47,7 +47,7 @@ enum Found {
 
 /// A link that may begin.
 struct Up {
-    socket: WebSocketStream<Metered>,
+    socket: WebSocketStream<Stream>,
     met: Met,
     origin: Origin,
 }
@@ -59,7 +59,7 @@ async fn find(shared: &Shared, address: &Address) -> Result<Found, String> {
     let limit_ms = shared.limits.handshake_ms;
     let deadline = Instant::now() + Duration::from_millis(limit_ms);
     let request = request(shared, address)?;
-    let stream = connect(shared, address, Kind::link()).await?;
+    let stream = connect(&shared.dialler, address, Kind::link()).await?;
     let upgrade = client_async_with_config(request, stream, Some(socket_config()));
     match timeout_at(deadline, upgrade).await {
         Ok(Ok((socket, _))) => {
@@ -74,7 +74,7 @@ async fn find(shared: &Shared, address: &Address) -> Result<Found, String> {
             let probe = timeout_at(deadline, probe(shared, address, status));
             probe.await.unwrap_or_else(|_| Err(silent(limit_ms)))
         }
-        Ok(Err(error)) => Err(describe(&error)),
+        Ok(Err(error)) => Err(describe(&error, address)),
         Err(_) => Err(silent(limit_ms)),
     }
 }
@@ -82,10 +82,10 @@ async fn find(shared: &Shared, address: &Address) -> Result<Found, String> {
 async fn meet(
     shared: &Shared,
     address: &Address,
-    mut socket: WebSocketStream<Metered>,
+    mut socket: WebSocketStream<Stream>,
     deadline: Instant,
 ) -> Result<Found, String> {
-    let ends = socket.get_ref().stream();
+    let ends = socket.get_ref().socket();
     let ends = ends.peer_addr().and_then(|remote| Ok((remote, ends.local_addr()?)));
     let (remote, local) = ends.map_err(|error| format!("the connection broke: {error}"))?;
     let result = shared.ourselves.initiate(&mut socket, deadline).await;
@@ -114,13 +114,14 @@ async fn probe(shared: &Shared, address: &Address, status: u16) -> Result<Found,
     };
     let answer_bytes_max = shared.limits.health_bytes_max;
     let call = Call { address, path: "/health", post: None, answer_bytes_max };
-    let (_, body) = call.make(shared).await.map_err(|why| format!("{}: {why}", stranger()))?;
+    let (_, body) =
+        call.make(&shared.dialler).await.map_err(|why| format!("{}: {why}", stranger()))?;
     match stranger::health(&body) {
         Some(Health::DesignA(node_id)) => {
             let answer_bytes_max = shared.limits.peers_bytes_max;
             let call = Call { address, path: "/peers", post: None, answer_bytes_max };
             // A door without a list of peers is a door.
-            let peers = call.make(shared).await.map(|(_, body)| stranger::peers(&body));
+            let peers = call.make(&shared.dialler).await.map(|(_, body)| stranger::peers(&body));
             let peers = peers.unwrap_or_default();
             Ok(Found::Door(Door { node_id, peers }))
         }
@@ -134,11 +135,11 @@ async fn probe(shared: &Shared, address: &Address, status: u16) -> Result<Found,
 
 fn request(shared: &Shared, address: &Address) -> Result<hyper::Request<()>, String> {
     let rest = address.url().and_then(|url| url.strip_prefix("http"));
-    let rest = rest.ok_or("only an http:// address has a /link")?;
+    let rest = rest.ok_or("only an http:// or https:// address has a /link")?;
     let mut request = format!("ws{rest}/link")
         .into_client_request()
         .map_err(|error| format!("not an address HTTP can carry: {error}"))?;
-    if let Ok(agent) = HeaderValue::from_str(&shared.agent) {
+    if let Ok(agent) = HeaderValue::from_str(&shared.dialler.agent) {
         request.headers_mut().insert(USER_AGENT, agent);
     }
     Ok(request)
@@ -148,8 +149,11 @@ fn silent(limit_ms: u64) -> String {
     format!("accepted the connection, but gave no answer within {}", seconds(limit_ms))
 }
 
-fn describe(error: &Error) -> String {
+fn describe(error: &Error, address: &Address) -> String {
     match error {
+        Error::HttpFormat(_) | Error::Protocol(_) if !address.is_https() => {
+            format!("what answers does not speak HTTP: {error}: is it https:// there?")
+        }
         Error::HttpFormat(_) | Error::Protocol(_) => {
             format!("what answers does not speak HTTP: {error}")
         }

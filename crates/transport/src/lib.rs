@@ -19,9 +19,11 @@ mod metered;
 mod p2p;
 mod push;
 mod stranger;
+mod tls;
 mod traffic;
 mod transport;
 
+pub use client::Caller;
 pub use config::{Config, Libp2p, Limits, Security};
 pub use door::invite::{parse_reply, render_knock};
 pub use error::TransportError;
@@ -29,6 +31,7 @@ pub use inbound::{
     DoorMetrics, DoorPeer, DoorState, GossipAnswer, Health, Inbound, LinkNumber, Linked, Question,
 };
 pub use inbox::Inbox;
+pub use tls::{Certificate, CertificateError, Roots};
 pub use traffic::{ByteCount, ClassCount, Handshakes, Traffic};
 pub use transport::{Sent, Transport};
 

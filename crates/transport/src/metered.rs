@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,9 +21,11 @@ pub(crate) struct Metered {
 /// Where the bytes are counted.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    pub(crate) counters: Arc<Counters>,
+    counters: Arc<Counters>,
     pub(crate) kind: Kind,
-    pub(crate) place: Option<Arc<Place>>,
+    place: Option<Arc<Place>>,
+    /// Whether bytes are no news for the place.
+    muted: AtomicBool,
 }
 
 impl Metered {
@@ -36,10 +39,20 @@ impl Metered {
 }
 
 impl Meter {
+    pub(crate) fn new(counters: Arc<Counters>, kind: Kind, place: Option<Arc<Place>>) -> Self {
+        Self { counters, kind, place, muted: AtomicBool::default() }
+    }
+
+    /// Tells the place nothing any more: what arrives is not the beginning of a request.
+    pub(crate) fn mute(&self) {
+        self.muted.store(true, Relaxed);
+    }
+
     fn received(&self, count: usize) {
         self.counters.bytes(&self.kind).received(count);
         if let Some(place) = &self.place
             && 0 < count
+            && !self.muted.load(Relaxed)
         {
             place.heard();
         }

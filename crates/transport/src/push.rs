@@ -38,7 +38,7 @@ async fn post(shared: &Shared, address: &Address, envelope: &Envelope) -> Result
     let post = Some(envelope::render(envelope)?);
     let begun = Instant::now();
     let call = Call { address, path: "/gossip", post, answer_bytes_max: ANSWER_BYTES_MAX };
-    let (status, body) = call.make(shared).await?;
+    let (status, body) = call.make(&shared.dialler).await?;
     judge(status, &body)?;
     Ok(begun.elapsed())
 }

@@ -13,4 +13,5 @@ mod parts;
 mod places;
 mod priority;
 mod strangers;
+mod tls;
 mod world;

@@ -21,6 +21,10 @@ pub struct Traffic {
     pub classes: [ClassCount; 4],
     /// Handshakes by result.
     pub handshakes: Handshakes,
+    /// TLS of HTTP, inbound and outbound: opened.
+    pub tls_completed: u64,
+    /// The same that failed: broken, too slow, or a certificate that was not believed.
+    pub tls_failed: u64,
     /// Requests answered with success.
     pub requests_answered: u64,
     /// Requests refused, by the code of the problem.
@@ -90,6 +94,8 @@ pub(crate) struct Counters {
     classes: [ClassCounters; 4],
     handshakes_completed: AtomicU64,
     handshakes_failed: [AtomicU64; Fault::KINDS],
+    tls_completed: AtomicU64,
+    tls_failed: AtomicU64,
     pub(crate) requests_answered: AtomicU64,
     requests_refused: [AtomicU64; Code::ALL.len()],
     pub(crate) connections_refused: AtomicU64,
@@ -129,6 +135,13 @@ impl Counters {
         match result {
             Ok(_) => add(&self.handshakes_completed, 1),
             Err(fault) => add(&self.handshakes_failed[fault.index()], 1),
+        }
+    }
+
+    pub(crate) fn tls<T, E>(&self, opened: &Result<T, E>) {
+        match opened {
+            Ok(_) => add(&self.tls_completed, 1),
+            Err(_) => add(&self.tls_failed, 1),
         }
     }
 
@@ -174,6 +187,8 @@ impl Counters {
                 timed_out,
                 wrong_network,
             },
+            tls_completed: get(&self.tls_completed),
+            tls_failed: get(&self.tls_failed),
             requests_answered: get(&self.requests_answered),
             requests_refused: refused.into(),
             connections_refused: get(&self.connections_refused),

@@ -1,7 +1,7 @@
 //! The handle, and what all tasks behind it share.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +15,18 @@ use wire::lattice::Envelope;
 use wire::{Address, Class, Medium, Multiaddr};
 
 use crate::channel::StaticKey;
+use crate::connect::Dialler;
 use crate::door::places::Places;
 use crate::inbox::{Porter, Untold, inbox};
 use crate::link::Links;
 use crate::link::handshake::Ourselves;
 use crate::link::parts::Whole;
 use crate::p2p::{self, Desk, Host};
+use crate::tls::{TlsDoor, Verifier};
 use crate::traffic::Counters;
 use crate::{
-    Config, Inbound, Inbox, Limits, LinkNumber, Traffic, TransportError, dial, door, push,
+    Certificate, Config, Inbound, Inbox, Limits, LinkNumber, Traffic, TransportError, dial, door,
+    push,
 };
 
 /// A cheap handle on everything that has a socket. When the last one is dropped, all of it ends.
@@ -47,13 +50,14 @@ pub enum Sent {
 /// What all tasks share.
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) agent: String,
-    pub(crate) dial_from: Option<IpAddr>,
+    pub(crate) dialler: Dialler,
     pub(crate) ourselves: Ourselves,
     pub(crate) counters: Arc<Counters>,
     pub(crate) inbox: Porter,
     pub(crate) links: Links,
     pub(crate) places: Arc<Places>,
+    /// Set where the door speaks TLS.
+    pub(crate) tls: Option<TlsDoor>,
     pub(crate) libp2p: Option<Desk>,
     pub(crate) dials: Arc<Semaphore>,
     pub(crate) pushes: Arc<Semaphore>,
@@ -106,6 +110,13 @@ impl Transport {
     /// Returns the address the door really has.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.shared.local_addr
+    }
+
+    /// Shows another certificate at the door from now on; a plain door stays plain.
+    pub fn show(&self, certificate: &Certificate) {
+        if let Some(tls) = &self.shared.tls {
+            tls.show(certificate);
+        }
     }
 
     /// Returns where libp2p listens, with the ports it really has.
@@ -200,13 +211,19 @@ impl Shared {
         let stopped = CancellationToken::new();
         Self {
             limits: config.limits,
-            agent: config.agent,
-            dial_from: config.dial_from,
+            dialler: Dialler {
+                limits: config.limits,
+                from: config.dial_from,
+                agent: config.agent,
+                counters: counters.clone(),
+                verifier: Verifier::new(&config.roots),
+            },
             ourselves: Ourselves { identity, network, key: StaticKey::generate() },
             counters,
             inbox,
             links: Links::default(),
             places,
+            tls: config.certificate.as_ref().map(TlsDoor::new),
             libp2p: None,
             dials: Arc::new(Semaphore::new(config.limits.dials_max)),
             pushes: Arc::new(Semaphore::new(config.limits.pushes_max)),

@@ -97,6 +97,8 @@ async fn start(identity: &Identity) -> Result<(Transport, transport::Inbox), Str
     let listen =
         "/ip4/127.0.0.1/tcp/0".parse().map_err(|error: wire::WireError| error.to_string())?;
     let config = Config {
+        certificate: None,
+        roots: transport::Roots::default(),
         listen: None,
         libp2p: Some(Libp2p { listen: vec![listen], security: Security::Any }),
         dial_from: None,

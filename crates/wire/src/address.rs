@@ -14,7 +14,7 @@ use crate::{WireError, limits};
 /// A place to dial. The set is closed: a transport we do not build has no variant.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Address {
-    /// A plain HTTP door, `http://host[:port][/path]`, without trailing slash.
+    /// An HTTP door, `http://host[:port][/path]` or the same with `https`, without trailing slash.
     Http(String),
     /// A libp2p listener, `/ip4/HOST/udp/PORT/quic-v1` or `/ip4/HOST/tcp/PORT`.
     Libp2p(Box<Multiaddr>),
@@ -23,7 +23,7 @@ pub enum Address {
 /// What carries a link.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Medium {
-    /// A WebSocket over plain HTTP.
+    /// A WebSocket over HTTP or HTTPS.
     Http,
     /// QUIC, over UDP.
     Quic,
@@ -32,12 +32,17 @@ pub enum Medium {
 }
 
 impl Address {
-    /// Returns the URL of a plain HTTP door.
+    /// Returns the URL of an HTTP door.
     pub fn url(&self) -> Option<&str> {
         match self {
             Self::Http(url) => Some(url),
             Self::Libp2p(_) => None,
         }
+    }
+
+    /// Says whether it is a door behind TLS.
+    pub fn is_https(&self) -> bool {
+        self.url().is_some_and(|url| url.starts_with("https:"))
     }
 
     /// Returns what carries a link to this place.
@@ -103,8 +108,7 @@ fn http(text: &str) -> Result<String, &'static str> {
         return Err(FORMS);
     };
     match url.scheme() {
-        "http" => {}
-        "https" => return Err("https is not supported yet, use http://HOST:PORT"),
+        "http" | "https" => {}
         _ => return Err(FORMS),
     }
     if url.host_str().is_none_or(str::is_empty) {
@@ -129,5 +133,4 @@ fn refuse(text: &str, why: &str) -> WireError {
     WireError::Address(format!("{why}: {}", shown.escape_default()))
 }
 
-const FORMS: &str =
-    "use http://HOST:PORT, /ip4/IP/udp/PORT/quic-v1, /ip4/IP/tcp/PORT, or the same with ip6 or dns";
+const FORMS: &str = "use http://HOST:PORT or https://HOST:PORT, /ip4/IP/udp/PORT/quic-v1, /ip4/IP/tcp/PORT, or the same with ip6 or dns";

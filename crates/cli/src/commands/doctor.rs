@@ -5,6 +5,8 @@ mod here;
 mod peers;
 mod running;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use daemon::Settings;
 use serde_json::json;
 
@@ -39,6 +41,8 @@ pub(crate) async fn run(_: &Args, place: &Place) -> anyhow::Result<()> {
     findings.push(here::directory(&place.directory));
     findings.push(here::secrets(&place.directory));
     findings.push(here::network(&place.directory, settings.as_ref().ok()));
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    findings.extend(settings.as_ref().ok().and_then(|it| here::certificate(it, now_s)));
     findings.push(here::disk(&place.directory));
     findings.push(here::open_files());
     if let (Ok(settings), Err(_)) = (&settings, &seen) {
@@ -55,7 +59,7 @@ pub(crate) async fn run(_: &Args, place: &Place) -> anyhow::Result<()> {
     if let Ok(settings) = &settings {
         findings.extend(peers::names(settings).await);
     }
-    findings.extend(peers::examine(&addresses, seen.as_ref().ok()).await);
+    findings.extend(peers::examine(&addresses, settings.as_ref().ok(), seen.as_ref().ok()).await);
     tell(&findings, place)
 }
 

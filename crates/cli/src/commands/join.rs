@@ -3,11 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use daemon::Settings;
 use daemon::joining::{Guest, parse_reply, render_knock};
+use daemon::tls::Caller;
 use daemon::wire::{Address, Invite, Knock, Reply, Step, WireError};
 use serde_json::json;
 
 use super::Place;
+use super::config::environment;
 use crate::ask;
 use crate::failure::Failure;
 use crate::words::seconds_in_words;
@@ -56,7 +59,9 @@ pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
         return Err(Failure::usage(text));
     }
     let knock = Knock::new(&invite, guest.identity(), guest.nonce()?);
-    let host = Host::find(&invite, &knock).await?;
+    let settings = Settings::load(&place.directory, None, environment(), Vec::new())?;
+    let caller = daemon::tls::caller(Some(&settings)).map_err(Failure::usage)?;
+    let host = Host::find(caller, &invite, &knock).await?;
     let words = invite.words(&knock, &host.first.nonce).join(" ");
     place.output.note(format_args!("{} answers. Its words: {words}", host.address));
     if !args.yes && !ask::yes("Does whoever invited you read the same words?")? {
@@ -100,19 +105,18 @@ fn joined(
 
 /// The inviter, where it answered.
 struct Host {
-    http: reqwest::Client,
+    caller: Caller,
     address: Address,
     first: Reply,
 }
 
 impl Host {
     /// Knocks at each address until one answers as the inviter.
-    async fn find(invite: &Invite, knock: &Knock) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    async fn find(caller: Caller, invite: &Invite, knock: &Knock) -> anyhow::Result<Self> {
         let mut reasons = Vec::new();
         for address in invite.addresses.iter().filter(|it| it.url().is_some()) {
-            match ask_at(&http, address, invite, knock).await {
-                Ok(first) => return Ok(Self { http, address: address.clone(), first }),
+            match ask_at(&caller, address, invite, knock).await {
+                Ok(first) => return Ok(Self { caller, address: address.clone(), first }),
                 Err(error) if Failure::exit_code(&error) != 1 => return Err(error),
                 Err(error) => reasons.push(format!("{address}: {error:#}")),
             }
@@ -137,7 +141,7 @@ impl Host {
     ) -> anyhow::Result<String> {
         place.output.note("waiting for the other side to say yes");
         loop {
-            let reply = ask_at(&self.http, &self.address, invite, knock).await?;
+            let reply = ask_at(&self.caller, &self.address, invite, knock).await?;
             match (reply.step, reply.network_file) {
                 (Step::Welcome, Some(file)) => return Ok(file),
                 (Step::Refused, _) => {
@@ -150,18 +154,14 @@ impl Host {
 }
 
 async fn ask_at(
-    http: &reqwest::Client,
+    caller: &Caller,
     address: &Address,
     invite: &Invite,
     knock: &Knock,
 ) -> anyhow::Result<Reply> {
-    let url = format!("{}/invite", address.url().unwrap_or_default());
-    let request =
-        http.post(url).header("content-type", "application/json").body(render_knock(knock));
-    let answer = request.send().await.map_err(reqwest::Error::without_url)?;
-    let status = answer.status();
-    let bytes = answer.bytes().await.map_err(reqwest::Error::without_url)?;
-    if status == reqwest::StatusCode::NOT_FOUND {
+    let asked = caller.ask(address, "/invite", Some(render_knock(knock).into())).await;
+    let (status, bytes) = asked.map_err(anyhow::Error::msg)?;
+    if status == 404 {
         return Err(Failure::refused(
             "the invitation is not good any more: it was used, taken back or has expired",
         ));
@@ -174,7 +174,5 @@ async fn ask_at(
     anyhow::bail!("what answers is not the node that invited you")
 }
 
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Wait between two questions.
 const LOOK: Duration = Duration::from_millis(500);

@@ -1,6 +1,6 @@
 //! `trellis status`.
 
-use daemon::api::types::{Health, Joining, Status};
+use daemon::api::types::{DoorCertificate, Health, Joining, Status};
 
 use super::Place;
 use crate::words::{counted, printable, seconds_in_words, short_hex};
@@ -43,6 +43,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ),
         ("door", status.http.clone().unwrap_or_else(|| "closed: outgoing links only".to_owned())),
     ]);
+    facts.extend(status.certificate.as_ref().map(|it| ("certificate", certificate(it))));
     if !status.listen.is_empty() {
         facts.push(("listening", status.listen.join(" ")));
     }
@@ -58,6 +59,20 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         facts.push(("clock", format!("{skew_ms} ms from the median of the peers")));
     }
     facts
+}
+
+/// For whom, until when, and what is wrong with a newer one.
+fn certificate(certificate: &DoorCertificate) -> String {
+    let DoorCertificate { names, expires, expires_in_s, problem } = certificate;
+    let names = if names.is_empty() { "no host".to_owned() } else { printable(&names.join(" ")) };
+    let until = match expires_in_s {
+        0 => format!("expired at {expires}"),
+        left => format!("until {expires}, in {}", seconds_in_words(*left)),
+    };
+    match problem {
+        None => format!("for {names}, {until}"),
+        Some(why) => format!("for {names}, {until}; the new one is not good: {}", printable(why)),
+    }
 }
 
 /// Share and rate of a state that is being fetched.

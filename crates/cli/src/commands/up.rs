@@ -28,6 +28,7 @@ use crate::words::counted;
   trellis up --peer /ip4/192.0.2.7/udp/8888/quic-v1
   trellis up --listen /ip4/0.0.0.0/udp/9999/quic-v1 --http none
   trellis up --dir /tmp/second --listen none --http 127.0.0.1:0 --api 127.0.0.1:0
+  trellis up --http 0.0.0.0:443 --tls-cert fullchain.pem --tls-key privkey.pem
   trellis up --http none --listen none --peer http://192.0.2.7:8880   (outgoing links only)")]
 pub(crate) struct Args {
     /// Where the door for peers listens, or none; port 0 means any [default: 0.0.0.0:8880]
@@ -48,6 +49,12 @@ pub(crate) struct Args {
     /// Where the door can be reached from outside, if this machine cannot know
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// A certificate (PEM) with which the door speaks HTTPS; a new one is taken up by itself
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// What becomes of unsigned messages of design-A nodes [default: refuse]
     #[arg(long, value_enum)]
     unsigned: Option<Unsigned>,
@@ -141,7 +148,10 @@ pub(crate) fn invitation(
     match (asked_peers, listen.zip(http)) {
         (0, Some((listen, http))) if listen.ip().is_unspecified() => {
             let port = http.rsplit(':').next().unwrap_or_default();
-            format!("alone      on another machine: trellis up --peer http://THIS-MACHINE:{port}")
+            let scheme = http.split(':').next().unwrap_or_default();
+            format!(
+                "alone      on another machine: trellis up --peer {scheme}://THIS-MACHINE:{port}"
+            )
         }
         (0, Some((listen, http))) if listen.ip().is_loopback() => {
             format!("alone      on this machine: trellis --dir DIR up --peer {http}")
@@ -157,13 +167,12 @@ pub(crate) fn invitation(
 
 /// Turns the flags into settings: key, value, name of the flag.
 fn flags(args: &Args) -> anyhow::Result<Vec<(String, String, String)>> {
-    let network = match &args.network {
-        None => None,
-        Some(file) => {
-            let file = std::path::absolute(file)?;
-            let text = file.to_str().context("the path of the network file is not UTF-8 text")?;
-            Some(text.to_owned())
-        }
+    let path = |file: &Option<PathBuf>| -> anyhow::Result<Option<String>> {
+        let Some(file) = file else { return Ok(None) };
+        let file = std::path::absolute(file)?;
+        let text =
+            file.to_str().with_context(|| format!("{} is not UTF-8 text", file.display()))?;
+        Ok(Some(text.to_owned()))
     };
     let unsigned = args.unsigned.map(|unsigned| match unsigned {
         Unsigned::Refuse => "refuse".to_owned(),
@@ -172,7 +181,9 @@ fn flags(args: &Args) -> anyhow::Result<Vec<(String, String, String)>> {
     let single = [
         ("http.listen", args.http.clone(), "--http"),
         ("api.listen", args.api.clone(), "--api"),
-        ("network.file", network, "--network"),
+        ("network.file", path(&args.network)?, "--network"),
+        ("http.tls_cert", path(&args.tls_cert)?, "--tls-cert"),
+        ("http.tls_key", path(&args.tls_key)?, "--tls-key"),
         ("http.url", args.url.clone(), "--url"),
         ("http.unsigned", unsigned, "--unsigned"),
         ("log.level", args.log.clone(), "--log"),

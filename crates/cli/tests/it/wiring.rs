@@ -190,7 +190,7 @@ fn wrong_usage_has_its_own_code() {
     let place = tempfile::tempdir().unwrap();
     run(place.path(), &["no-such-verb"]).exits(2);
     run(place.path(), &["up", "--http", "nonsense"]).exits(2).says("http.listen");
-    run(place.path(), &["up", "--peer", "https://x"]).exits(2).says("https");
+    run(place.path(), &["up", "--peer", "https://x?y"]).exits(2).says("no query");
     run(place.path(), &["up", "--listen", "http://0.0.0.0:1"]).exits(2).says("libp2p.listen");
     run(place.path(), &["up", "--listen", "/dns/h/tcp/1"]).exits(2).says("libp2p.listen");
     let both = ["up", "--listen", "none", "--listen", "/ip4/127.0.0.1/tcp/0"];

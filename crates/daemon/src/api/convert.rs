@@ -7,7 +7,8 @@ use wire::{Content, Medium};
 
 use super::types::{self, Health, Json};
 use super::{Context, problem::Code, problem::Problem};
-use crate::clock::rfc3339;
+use crate::clock::{rfc3339, unix_ms};
+use crate::tls;
 
 pub(super) fn status(context: &Context, status: Status) -> types::Status {
     let (health, why, what_you_can_do) = health(context, &status);
@@ -26,6 +27,7 @@ pub(super) fn status(context: &Context, status: Status) -> types::Status {
         what_you_can_do,
         addresses: status.addresses.iter().map(ToString::to_string).collect(),
         http: facts.http.clone(),
+        certificate: context.tls.as_ref().map(|it| certificate(it.shown())),
         listen: facts.listen.clone(),
         api: facts.api.clone(),
         directory: facts.directory.display().to_string(),
@@ -52,6 +54,16 @@ pub(super) fn status(context: &Context, status: Status) -> types::Status {
             peers: it.peers as u64,
         }),
         counters: counters(status.counters),
+    }
+}
+
+fn certificate(shown: tls::Shown) -> types::DoorCertificate {
+    let tls::Shown { expires_s, names, problem } = shown;
+    types::DoorCertificate {
+        names,
+        expires: rfc3339(expires_s.saturating_mul(1_000)),
+        expires_in_s: expires_s.saturating_sub(unix_ms() / 1_000),
+        problem,
     }
 }
 

@@ -82,6 +82,9 @@ pub struct Status {
     pub addresses: Vec<String>,
     /// URL of the public door as bound here; null where it is closed.
     pub http: Option<String>,
+    /// What the door shows where it speaks TLS; null where it does not.
+    #[serde(default)]
+    pub certificate: Option<DoorCertificate>,
     /// Where libp2p listens here, with the node's id, as `--peer` takes it.
     #[serde(default)]
     pub listen: Vec<String>,
@@ -109,6 +112,19 @@ pub struct Status {
     pub joining: Option<Joining>,
     /// Counters since the start.
     pub counters: Counters,
+}
+
+/// The certificate of a door.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct DoorCertificate {
+    /// The hosts that it is for.
+    pub names: Vec<String>,
+    /// Until when it is good, RFC 3339.
+    pub expires: String,
+    /// Seconds until then; 0 afterwards.
+    pub expires_in_s: u64,
+    /// Why newer files are not used; null where all is well.
+    pub problem: Option<String>,
 }
 
 /// How far a node is that fetches most of the state.

@@ -201,6 +201,14 @@ impl Out<'_> {
                 ("wrong_network", done.wrong_network),
             ],
         )?;
+        let tls = [("completed", traffic.tls_completed), ("failed", traffic.tls_failed)];
+        self.family(
+            "tls_handshakes",
+            "TLS of HTTP, both ways",
+            "result",
+            MetricType::Counter,
+            &tls,
+        )?;
         self.counter(
             "door_requests_answered",
             "Requests served at the door",

@@ -7,7 +7,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transport::Transport;
 use wire::{Address, Medium, NodeId};
 
 use super::listeners::{Door, local_multiaddr, local_url};
@@ -26,6 +25,7 @@ use crate::report::{Reporter, short};
 use crate::runtime::{Condition, Desk, Runtime};
 use crate::settings::Settings;
 use crate::store_thread::{Ended, StoreThread};
+use crate::tls;
 use crate::verify::Verifier;
 use crate::workshop::Workshop;
 
@@ -59,7 +59,9 @@ impl Start {
         let system = |error: std::io::Error| StartError::System(error.to_string());
         let api_address = listener.local_addr().map_err(system)?;
         let node = ground.home.identity.id();
-        let http_url = door.transport.local_addr().map(local_url);
+        let scheme = if door.tls.is_some() { "https" } else { "http" };
+        let http_url = door.transport.local_addr().map(|at| local_url(scheme, at));
+        let tls = door.tls.clone();
         let listeners = door.transport.listeners().iter();
         let listeners: Vec<String> = listeners.map(|it| local_multiaddr(it, node)).collect();
         let facts = Facts {
@@ -68,7 +70,7 @@ impl Start {
             started: clock::rfc3339(self.start_ms),
             http: http_url.clone(),
             listen: listeners.clone(),
-            api: local_url(api_address),
+            api: local_url("http", api_address),
             directory: settings.directory.clone(),
             settings: settings.shown(),
         };
@@ -92,6 +94,7 @@ impl Start {
             condition: wires.condition,
             clock: self.clock,
             invites,
+            tls: tls.clone(),
         });
         directory::write_run_file(&settings.directory, &run)?;
         announce(node, fresh, &run);
@@ -116,12 +119,7 @@ impl Start {
             commands,
         };
         running.runtime.spawn(Box::new(runtime).run());
-        for name in &running.settings.dns {
-            let (commands, stop) = (running.commands.clone(), running.stop.clone());
-            let asking =
-                dns::keep_asking(name.clone(), running.settings.dns_server, commands, stop);
-            running.seekers.spawn(asking);
-        }
+        seek(&mut running, tls);
         running.api.spawn(crate::api::serve(listener, router, api_stop));
         Ok(running)
     }
@@ -140,7 +138,7 @@ impl Start {
         let (stored_sender, stored) = mpsc::channel(COMPLETIONS_MAX);
         let (verified_sender, verified) = mpsc::channel(COMPLETIONS_MAX);
         let (condition_sender, condition) = watch::channel(Condition::default());
-        let config = node_config(settings, &home, &door.transport);
+        let config = node_config(settings, &home, &door);
         let node_id = home.identity.id();
         let network = home.network.id;
         let node = node::Node::new(config, home.identity, snapshot, seed()?, self.clock.now());
@@ -178,7 +176,21 @@ impl Start {
     }
 }
 
-fn node_config(settings: &Settings, home: &Home, transport: &Transport) -> node::Config {
+/// Starts what looks outside again and again.
+fn seek(running: &mut Running, tls: Option<Arc<tls::Reader>>) {
+    for name in &running.settings.dns {
+        let (commands, stop) = (running.commands.clone(), running.stop.clone());
+        let asking = dns::keep_asking(name.clone(), running.settings.dns_server, commands, stop);
+        running.seekers.spawn(asking);
+    }
+    if let Some(tls) = tls {
+        let (transport, stop) = (running.transport.clone(), running.stop.clone());
+        running.seekers.spawn(tls::keep_looking(tls, transport, stop));
+    }
+}
+
+fn node_config(settings: &Settings, home: &Home, door: &Door) -> node::Config {
+    let transport = &door.transport;
     let mut engine = settings.engine(home.network.id);
     engine.body_bytes_max = home.network.body_bytes_max;
     engine.alert_burst = home.network.alert_burst;
@@ -196,6 +208,14 @@ fn node_config(settings: &Settings, home: &Home, transport: &Transport) -> node:
         }
     }
     match transport.local_addr() {
+        // A certificate is for names: no other address would be believed.
+        Some(address) if door.tls.is_some() => {
+            let names = door.tls.iter().flat_map(|it| it.shown().names);
+            let urls = names.map(|name| format!("https://{name}:{}", address.port()));
+            if settings.http_url.is_none() {
+                fixed.extend(urls.filter_map(|it| it.parse::<Address>().ok()).take(NAMES_MAX));
+            }
+        }
         Some(address) if address.ip().is_unspecified() => engine.door_port = Some(address.port()),
         Some(address) if settings.http_url.is_none() => {
             fixed.extend(format!("http://{address}").parse::<Address>());
@@ -245,6 +265,8 @@ fn announce(node: NodeId, fresh: bool, run: &RunFile) {
     tracing::info!(node = short(node), id = %node, http, listen, api, "started");
 }
 
+/// Hosts of a certificate that peers are told.
+const NAMES_MAX: usize = 2;
 /// Commands waiting at once.
 const REQUESTS_MAX: usize = 256;
 /// Completions of the store or of signature checks waiting at once.

@@ -2,6 +2,7 @@
 //! first two may leave over the other (LIBP2P-6).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use transport::{Inbox, Libp2p, Security, Transport, TransportError};
@@ -11,17 +12,23 @@ use super::StartError;
 use crate::directory::Home;
 use crate::ports;
 use crate::settings::Settings;
+use crate::tls;
 
 /// The public door, open.
 pub(super) struct Door {
     pub(super) transport: Transport,
     pub(super) inbound: Inbox,
+    /// Set where it speaks TLS.
+    pub(super) tls: Option<Arc<tls::Reader>>,
 }
 
 /// Opens the public door and the libp2p listeners; default ports that are taken give way to free
 /// ones.
 pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, StartError> {
-    let mut config = transport_config(settings, home);
+    let mut config = transport_config(settings, home)?;
+    let opened = settings.tls.as_ref().map(tls::Reader::open).transpose();
+    let (tls, certificate) = opened.map_err(StartError::Tls)?.unzip();
+    config.certificate = certificate;
     let mut given_way = Vec::new();
     let (transport, inbound) = loop {
         let (addr, medium) = match Transport::start(config.clone()).await {
@@ -58,23 +65,25 @@ pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, 
         };
         fell_back(key, taken, got);
     }
-    Ok(Door { transport, inbound })
+    Ok(Door { transport, inbound, tls: tls.map(Arc::new) })
 }
 
-fn transport_config(settings: &Settings, home: &Home) -> transport::Config {
+fn transport_config(settings: &Settings, home: &Home) -> Result<transport::Config, StartError> {
     let listen = settings.libp2p_listen.clone();
     let dialled = settings.dials.iter().any(|it| *it != Medium::Http);
     let libp2p = Libp2p { listen, security: Security::Any };
     let memory_bytes_max = settings.memory_bytes_max();
-    transport::Config {
+    Ok(transport::Config {
         listen: settings.http_listen,
+        certificate: None,
+        roots: tls::roots(settings).map_err(StartError::Tls)?,
         libp2p: (dialled || !libp2p.listen.is_empty()).then_some(libp2p),
         dial_from: settings.http_dial_from,
         identity: home.identity.clone(),
         network: home.network.id,
         agent: AGENT.to_owned(),
         limits: transport::Limits { memory_bytes_max, ..transport::Limits::default() },
-    }
+    })
 }
 
 /// Takes the API's port by the same rule.
@@ -110,8 +119,8 @@ fn fell_back(key: &str, taken: SocketAddr, got: Option<String>) {
 }
 
 /// Returns the URL under which a listener is reached from this machine.
-pub(super) fn local_url(address: SocketAddr) -> String {
-    format!("http://{}", SocketAddr::new(here(address.ip()), address.port()))
+pub(super) fn local_url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{}", SocketAddr::new(here(address.ip()), address.port()))
 }
 
 /// Returns the multiaddr under which a listener is reached from this machine, its key pinned.

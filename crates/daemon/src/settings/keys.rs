@@ -53,7 +53,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn allowed(self) -> String {
         match self {
-            Self::Addresses => "a list of addresses such as http://HOST:8880 or \
+            Self::Addresses => "a list of addresses such as http://HOST:8880, https://HOST or \
                                 /ip4/IP/udp/8888/quic-v1"
                 .to_owned(),
             Self::Choice(words) => words.join(" or "),
@@ -73,7 +73,7 @@ impl Kind {
             Self::Number(min, max) => format!("a whole number from {min} to {max}"),
             Self::Path => "the path of a file".to_owned(),
             Self::Server => "IP:PORT such as 192.0.2.53:53".to_owned(),
-            Self::Url => "a URL such as http://HOST:8880".to_owned(),
+            Self::Url => "a URL such as http://HOST:8880 or https://HOST".to_owned(),
         }
     }
 }
@@ -277,6 +277,9 @@ pub(super) const KEYS: &[Key] = &[
     key("gossip.warm_s", Kind::Number(1, 86_400), "600", "how long others know a tree, s"),
     key("http.dial_from", Kind::Ip, "", "address of this machine that HTTP connections to others come from; empty: the system chooses"),
     key("http.listen", Kind::Listen, "0.0.0.0:8880", "address of the public door, or none"),
+    key("http.tls_cert", Kind::Path, "", "certificate (PEM, the leaf first) with which the door speaks TLS; it is read again when it changes"),
+    key("http.tls_key", Kind::Path, "", "private key of that certificate (PEM)"),
+    key("http.tls_roots", Kind::Path, "", "certificates of authorities (PEM) that are believed at https:// doors beside the public ones"),
     key("http.unsigned", Kind::Choice(&["refuse", "relay"]), "refuse", "what becomes of unsigned messages of design-A nodes"),
     key("http.url", Kind::Url, "", "URL under which the door can be reached from anywhere"),
     key("libp2p.listen", Kind::Listeners, "/ip4/0.0.0.0/udp/8888/quic-v1,/ip4/0.0.0.0/tcp/8888", "where libp2p listens, or none"),

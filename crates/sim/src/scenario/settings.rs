@@ -81,6 +81,7 @@ const THE_WORLDS: &[&str] = &[
     "bootstrap",
     "public",
     "door_port",
+    "door_tls",
     "quic_port",
     "tcp_port",
     "dials",

@@ -47,8 +47,8 @@ struct Held {
 /// What a connection is doing, and since when where that has an end.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// A request is being answered; its own limits apply.
-    Busy,
+    /// So many requests are being answered; their own limits apply.
+    Busy(usize),
     /// A channel is being agreed on; the handshake's own limit applies.
     Handshake(Instant),
     /// A request's head is expected or has begun.
@@ -96,19 +96,29 @@ impl Place {
     pub(crate) fn heard(&self) {
         self.step(|phase| match phase {
             Phase::Idle(_) => Some(Phase::Head(Instant::now())),
-            Phase::Busy | Phase::Handshake(_) | Phase::Head(_) | Phase::Link => None,
+            Phase::Busy(_) | Phase::Handshake(_) | Phase::Head(_) | Phase::Link => None,
         });
     }
 
     /// A request is complete enough to be worked on.
     pub(crate) fn busy(&self) {
-        self.step(|_| Some(Phase::Busy));
+        self.step(|phase| match phase {
+            Phase::Busy(count) => Some(Phase::Busy(count + 1)),
+            Phase::Handshake(_) | Phase::Head(_) | Phase::Idle(_) => Some(Phase::Busy(1)),
+            Phase::Link => None,
+        });
+    }
+
+    /// The first request is expected.
+    pub(crate) fn head(&self) {
+        self.step(|_| Some(Phase::Head(Instant::now())));
     }
 
     /// The request is answered, unless it turned into something else.
     pub(crate) fn idle(&self) {
         self.step(|phase| match phase {
-            Phase::Busy => Some(Phase::Idle(Instant::now())),
+            Phase::Busy(count) if 1 < count => Some(Phase::Busy(count - 1)),
+            Phase::Busy(_) => Some(Phase::Idle(Instant::now())),
             Phase::Handshake(_) | Phase::Head(_) | Phase::Idle(_) | Phase::Link => None,
         });
     }
@@ -176,7 +186,7 @@ impl Table {
 impl Held {
     fn waiting_since(&self) -> Option<Instant> {
         match *self.phase.borrow() {
-            Phase::Busy | Phase::Link => None,
+            Phase::Busy(_) | Phase::Link => None,
             Phase::Handshake(since) | Phase::Head(since) | Phase::Idle(since) => Some(since),
         }
     }
@@ -185,7 +195,7 @@ impl Held {
 impl Limits {
     fn deadline(&self, phase: Phase) -> Option<Instant> {
         match phase {
-            Phase::Busy | Phase::Link => None,
+            Phase::Busy(_) | Phase::Link => None,
             // Later than the handshake's own limit, for connections that never become a WebSocket.
             Phase::Handshake(since) => {
                 Some(since + Duration::from_millis(self.handshake_ms + self.header_ms))

@@ -116,7 +116,7 @@ impl Guarded {
         place: Option<Arc<Place>>,
     ) -> Self {
         let evicted = place.as_ref().map(|it| Box::pin(it.evicted().cancelled_owned()));
-        let meter = Meter { counters, kind: Kind::link(), place };
+        let meter = Meter::new(counters, Kind::link(), place);
         Self { stream: Metered::new(stream, Arc::new(meter)).compat(), evicted }
     }
 }

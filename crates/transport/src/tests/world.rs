@@ -122,9 +122,11 @@ pub(super) async fn node_from(seed: u8, dial_from: Option<std::net::IpAddr>) -> 
     start(Config { dial_from, ..config(seed, 0) }).await
 }
 
-fn config(seed: u8, network: u8) -> Config {
+pub(super) fn config(seed: u8, network: u8) -> Config {
     Config {
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        certificate: None,
+        roots: crate::Roots::default(),
         libp2p: None,
         dial_from: None,
         identity: Identity::from_seed([seed; 32]),
@@ -134,7 +136,7 @@ fn config(seed: u8, network: u8) -> Config {
     }
 }
 
-async fn start(config: Config) -> Node {
+pub(super) async fn start(config: Config) -> Node {
     let (transport, inbox) = Transport::start(config).await.unwrap();
     Node { transport, inbox }
 }

@@ -10,7 +10,7 @@ use wire::Medium;
 
 use super::finding::Finding;
 use super::running::Seen;
-use crate::words::short_hex;
+use crate::words::{seconds_in_words, short_hex};
 
 pub(super) fn settings(settings: &Result<Settings, SettingsError>) -> Finding {
     match settings {
@@ -77,6 +77,30 @@ pub(super) fn network(path: &Path, settings: Option<&Settings>) -> Finding {
             Finding::fail("network", error.to_string(), "get the network file again from a member")
         }
     }
+}
+
+/// How long the door's certificate is good, where it has one.
+pub(super) fn certificate(settings: &Settings, now_s: u64) -> Option<Finding> {
+    let check = "certificate";
+    let mend =
+        "renew it, and put the new files in the place of the old ones: the node takes them up";
+    Some(match daemon::tls::certificate(settings.tls.as_ref()?) {
+        Err(why) => Finding::fail(check, why, "mend http.tls_cert and http.tls_key"),
+        Ok(found) => {
+            let names = found.names().join(" ");
+            match found.expires_s().saturating_sub(now_s) {
+                0 => Finding::fail(check, format!("for {names}, expired"), mend),
+                left if left < EXPIRY_S_GOOD => {
+                    let detail = format!("for {names}, ends in {}", seconds_in_words(left));
+                    Finding::warn(check, detail, mend)
+                }
+                left => Finding::pass(
+                    check,
+                    format!("for {names}, good for {}", seconds_in_words(left)),
+                ),
+            }
+        }
+    })
 }
 
 pub(super) fn open_files() -> Finding {
@@ -171,6 +195,8 @@ fn parse_df(text: &str) -> Option<(u64, u64)> {
     Some((free, fields[at].trim_end_matches('%').parse().ok()?))
 }
 
+/// A week.
+const EXPIRY_S_GOOD: u64 = 7 * 86_400;
 const OPEN_FILES_MIN: u64 = 512;
 const OPEN_FILES_GOOD: u64 = 4_096;
 /// The store needs room for a copy of what it merges.

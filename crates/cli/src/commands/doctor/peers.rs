@@ -1,11 +1,11 @@
 //! Whether the peers that a node shall dial can be reached from here.
 
-use std::error::Error;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use daemon::Settings;
 use daemon::api::types::{Config, Peer, PeerState};
+use daemon::tls::Caller;
+use daemon::wire::Address;
 use futures_util::future::join_all;
 use serde_json::Value;
 
@@ -23,13 +23,19 @@ pub(super) async fn told(client: &Client) -> Option<Vec<String>> {
 }
 
 /// Examines each peer a node shall dial, all at once.
-pub(super) async fn examine(addresses: &[String], seen: Option<&Seen>) -> Vec<Finding> {
-    let http = reqwest::Client::builder().timeout(PATIENCE).build();
-    let Ok(http) = http else { return Vec::new() };
-    join_all(addresses.iter().map(|address| one(&http, address, seen))).await
+pub(super) async fn examine(
+    addresses: &[String],
+    settings: Option<&Settings>,
+    seen: Option<&Seen>,
+) -> Vec<Finding> {
+    let caller = match daemon::tls::caller(settings) {
+        Ok(caller) => caller,
+        Err(why) => return vec![Finding::fail("bootstrap", why, "mend http.tls_roots")],
+    };
+    join_all(addresses.iter().map(|address| one(&caller, address, seen))).await
 }
 
-async fn one(http: &reqwest::Client, address: &str, seen: Option<&Seen>) -> Finding {
+async fn one(caller: &Caller, address: &str, seen: Option<&Seen>) -> Finding {
     let shown = printable(address);
     let peer = seen.and_then(|seen| seen.peers.iter().find(|peer| is_at(peer, address)));
     if peer.is_some_and(|peer| peer.state == PeerState::Connected) {
@@ -39,15 +45,15 @@ async fn one(http: &reqwest::Client, address: &str, seen: Option<&Seen>) -> Find
         let why = peer.and_then(|peer| peer.why.clone()).unwrap_or_else(|| "not linked".to_owned());
         return Finding::warn("bootstrap", format!("{shown}: {why}"), "trellis peers");
     }
-    let answer = match http.get(format!("{}/health", address.trim_end_matches('/'))).send().await {
-        Ok(answer) => answer.json::<Value>().await,
-        Err(error) => Err(error),
+    let answer = match address.parse::<Address>() {
+        Ok(address) => caller.ask(&address, "/health", None).await,
+        Err(error) => Err(error.to_string()),
     };
     match answer {
-        Ok(health) => heard(&shown, &health, seen),
-        Err(error) => {
+        Ok((_, body)) => heard(&shown, &serde_json::from_slice(&body).unwrap_or_default(), seen),
+        Err(why) => {
             let mend = "see that the node there runs and its port is open: `trellis doctor` there";
-            Finding::fail("bootstrap", format!("{shown}: {}", root_cause(&error)), mend)
+            Finding::fail("bootstrap", format!("{shown}: {why}"), mend)
         }
     }
 }
@@ -107,18 +113,3 @@ fn heard(shown: &str, health: &Value, seen: Option<&Seen>) -> Finding {
 fn is_at(peer: &Peer, address: &str) -> bool {
     peer.addresses.iter().any(|it| it == address)
 }
-
-/// The last reason: what lies before it says only that something failed.
-fn root_cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", PATIENCE.as_secs());
-    }
-    let mut cause: &dyn Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-/// How long a door has to answer.
-const PATIENCE: Duration = Duration::from_secs(5);

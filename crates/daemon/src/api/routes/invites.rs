@@ -1,6 +1,6 @@
 //! Invitations: make, list, decide.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use axum::Json;
@@ -126,7 +126,9 @@ async fn addresses(context: &Context) -> Result<Vec<Address>, Problem> {
     };
     if found.is_empty() {
         let port = door.host_port().1;
-        found.extend(own_ip().and_then(|ip| format!("http://{ip}:{port}").parse().ok()));
+        let scheme = if door.is_https() { "https" } else { "http" };
+        let url = |ip: IpAddr| format!("{scheme}://{}", SocketAddr::new(ip, port)).parse().ok();
+        found.extend(own_ip().and_then(url));
     }
     if found.is_empty() {
         found.push(door);

@@ -20,6 +20,7 @@ fn seen() -> Seen {
         what_you_can_do: None,
         addresses: Vec::new(),
         http: Some("http://127.0.0.1:1".to_owned()),
+        certificate: None,
         listen: Vec::new(),
         api: "http://127.0.0.1:2".to_owned(),
         directory: "d".to_owned(),
