@@ -29,6 +29,7 @@ pub(crate) use server::serve;
 
 use crate::clock::Clock;
 use crate::commands::Commands;
+use crate::discovery::Discovery;
 use crate::invites::Invites;
 use crate::metrics::Metrics;
 use crate::network::Network;
@@ -50,6 +51,7 @@ pub(crate) struct Context {
     pub(crate) invites: Arc<Invites>,
     /// The door's certificate, where it speaks TLS.
     pub(crate) tls: Option<Arc<tls::Reader>>,
+    pub(crate) discovery: Arc<Discovery>,
 }
 
 /// What stays the same from start to end.

@@ -234,6 +234,14 @@ impl Commands {
         }
     }
 
+    /// Has an address dialled once that somebody nearby tells of.
+    pub(crate) async fn hear_of(&self, address: Address) -> Result<(), Failure> {
+        match self.ask(Command::HearOf(address)).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Returns the event feed.
     pub fn events(&self) -> &Feed {
         &self.feed

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use wire::{Address, limits};
 
 use crate::commands::Commands;
+use crate::discovery::{Discovery, Way};
 
 /// What one name said.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -81,6 +83,7 @@ pub(crate) async fn keep_asking(
     name: String,
     server: Option<SocketAddr>,
     commands: Commands,
+    discovery: Arc<Discovery>,
     stop: CancellationToken,
 ) {
     let mut known = BTreeSet::new();
@@ -92,6 +95,7 @@ pub(crate) async fn keep_asking(
         };
         wait = match told {
             Ok(told) => {
+                told.addresses.iter().for_each(|it| discovery.address(it, Way::Dns));
                 learn(&name, &told, &mut known, &commands).await;
                 ASK_AGAIN
             }

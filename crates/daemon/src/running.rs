@@ -6,6 +6,7 @@ mod listeners;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use store::StoreError;
@@ -16,6 +17,7 @@ use transport::{Transport, TransportError};
 use wire::NodeId;
 
 use crate::directory::DirectoryError;
+use crate::discovery::Discovery;
 use crate::report::short;
 use crate::store_thread::Ended;
 use crate::{Commands, Inside, Settings};
@@ -38,7 +40,9 @@ pub struct Running {
     runtime: JoinSet<Result<(), RunError>>,
     api: JoinSet<()>,
     inside: Inside,
-    /// Who asks DNS for peers, and looks after certificates.
+    /// How peers were found.
+    discovery: Arc<Discovery>,
+    /// Who asks DNS and the LAN for peers, and looks after certificates.
     seekers: JoinSet<()>,
     store_ended: Ended,
 }
@@ -173,6 +177,9 @@ impl Running {
             Err(_) => tracing::warn!("the node did not finish in time"),
         }
         self.commands.events().end();
+        // Who told the LAN of this node takes it back.
+        let quiet = async { while self.seekers.join_next().await.is_some() {} };
+        let _told = tokio::time::timeout(SEEKERS_PATIENCE, quiet).await;
         let left = deadline.saturating_duration_since(Instant::now());
         self.transport.stop(left).await;
         self.api_stop.cancel();
@@ -189,3 +196,6 @@ impl Running {
         tracing::info!(node = short(self.node), "stopped");
     }
 }
+
+/// What is under way of looking for peers is not waited for.
+const SEEKERS_PATIENCE: Duration = Duration::from_millis(200);

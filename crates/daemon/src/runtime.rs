@@ -23,6 +23,7 @@ use transport::{Inbound, Inbox, Transport};
 
 use crate::clock::Clock;
 use crate::commands::{Failure, Reply, Request};
+use crate::discovery::Discovery;
 use crate::doors::Doors;
 use crate::invites::Invites;
 use crate::report::Reporter;
@@ -53,6 +54,7 @@ pub(crate) struct Runtime {
     pub(crate) roster: watch::Sender<Roster>,
     pub(crate) stop: CancellationToken,
     pub(crate) invites: Arc<Invites>,
+    pub(crate) discovery: Arc<Discovery>,
     pub(crate) desk: Desk,
 }
 

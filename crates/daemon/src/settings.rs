@@ -62,6 +62,8 @@ pub struct Settings {
     pub dns: Vec<String>,
     /// See [`Settings::dns`]; `None` asks those of this machine.
     pub dns_server: Option<SocketAddr>,
+    /// Whether the LAN is asked for nodes, and told of this one (`peers.mdns`).
+    pub mdns: bool,
     /// The network file (`network.file`); `None` means the directory's own, or the embedded one.
     pub network_file: Option<PathBuf>,
     /// Least severe level that is logged, or a filter (`log.level`).
@@ -293,6 +295,7 @@ impl Layers {
             bootstrap: addresses_of("peers.bootstrap"),
             dns: self.get("peers.dns").0.list(),
             dns_server: self.text("peers.dns_server").parse().ok(),
+            mdns: self.text("peers.mdns") == "on",
             network_file: self.path("network.file"),
             log_level: self.text("log.level"),
             log_format: LogFormat::of(&self.text("log.format")),

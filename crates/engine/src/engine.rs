@@ -24,7 +24,7 @@ use crate::doors::Doors;
 use crate::exchanges::Exchanges;
 use crate::forest::Forest;
 use crate::intake::Intake;
-use crate::links::Links;
+use crate::links::{Budget, Links};
 use crate::membership::Membership;
 use crate::missing::Missing;
 use crate::numbers::Numbers;
@@ -94,6 +94,8 @@ pub struct Engine {
     /// Peers that broke the protocol, and until when they stay outside. The one that comes back
     /// first makes room.
     outcasts: BTreeMap<NodeId, Time>,
+    /// Addresses heard of that were dialled lately although all links are there.
+    rumours: Budget,
     serving: BTreeMap<TicketId, Serving>,
     /// What peers want beyond that, in the order of its arrival.
     wishes: VecDeque<(LinkId, Fetch)>,
@@ -220,6 +222,7 @@ impl Engine {
             rounds: Rounds::new(&config, now),
             fetching: None,
             outcasts: BTreeMap::new(),
+            rumours: Budget::default(),
             serving: BTreeMap::new(),
             wishes: VecDeque::new(),
             tickets: 0,
@@ -319,6 +322,25 @@ impl Engine {
     /// Dials an address now, and again as long as the node runs.
     pub fn add_peer(&mut self, address: Address) {
         self.membership.add_bootstrap(address);
+    }
+
+    /// Dials an address that somebody nearby tells of, once: it is remembered only if a node answers (MDNS-4).
+    /// Says whether it is dialled.
+    pub fn hear_of(&mut self, address: Address, now: Now) -> bool {
+        let full = self.config.links_target <= self.links.greeted_len();
+        let known = self.membership.is_dialling(&address)
+            || self.membership.is_asked(&address)
+            || self.membership.is_linked_at(&address);
+        if self.stopping || known || self.dials_open() == 0 {
+            return false;
+        }
+        // Two crowds that grew apart meet all the same.
+        if full && !self.rumours.take(1, self.config.heartbeat_ms, now.time()) {
+            return false;
+        }
+        self.membership.dial_heard_of(&address, now);
+        self.outbox.now(Effect::Dial(address));
+        true
     }
 
     /// Says goodbye to everybody (MEMBER-9). Nothing is dialled or written from now on.

@@ -65,6 +65,8 @@ struct Dial {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Target {
     Bootstrap,
+    /// Nobody in particular: an address that was heard of.
+    Hearsay,
     Node(NodeId),
 }
 
@@ -267,7 +269,7 @@ impl Membership {
                     bootstrap.node = (by == self.me).then_some(by);
                 }
             }
-            Some(Target::Node(_)) | None => {}
+            Some(Target::Hearsay | Target::Node(_)) | None => {}
         }
     }
 
@@ -297,12 +299,27 @@ impl Membership {
         let retry = match self.dials.remove(address).map(|dial| dial.target) {
             Some(Target::Bootstrap) => self.bootstrap.get_mut(address).map(|it| &mut it.retry),
             Some(Target::Node(node)) => self.book.get_mut(&node).map(|it| &mut it.past_mut().retry),
-            None => None,
+            Some(Target::Hearsay) | None => None,
         };
         if let Some(retry) = retry {
             let wait_ms = self.redial_ms << retry.failures.min(20);
             retry.failed(why, now.after(random.jitter(wait_ms.min(max_ms))));
         }
+    }
+
+    /// Says whether a node is linked that was reached there, or says that it is there.
+    pub(crate) fn is_linked_at(&self, address: &Address) -> bool {
+        let linked = self.linked.iter().filter_map(|node| self.book.get(node));
+        let is_there = |known: &Known| {
+            let told = || known.read().is_some_and(|(_, it)| it.addresses.contains(address));
+            known.reached() == Some(address) || told()
+        };
+        linked.into_iter().any(is_there)
+    }
+
+    /// Notes that an address is dialled that was heard of.
+    pub(crate) fn dial_heard_of(&mut self, address: &Address, now: Now) {
+        self.dialled(address, Target::Hearsay, now);
     }
 
     /// Makes everybody due soon: the last link is gone.

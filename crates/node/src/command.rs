@@ -27,6 +27,8 @@ pub enum Command {
     Append(Vec<Addition>, u64),
     /// Dial an address now, and again until somebody answers; then the address book has it.
     AddPeer(Address),
+    /// Dial an address that somebody nearby tells of, once.
+    HearOf(Address),
     /// What are we warned of?
     Alerts,
     /// What is final, and who broke its word?
@@ -84,6 +86,7 @@ impl Command {
             | Self::Alerts
             | Self::Checkpoints
             | Self::Contradictions(..)
+            | Self::HearOf(_)
             | Self::Leave
             | Self::Levels
             | Self::Peers

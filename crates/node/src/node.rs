@@ -190,6 +190,11 @@ impl Node {
             Command::Decide(actor, decision) => {
                 self.decide(&actor, decision, now).unwrap_or_else(Answer::Refused)
             }
+            Command::HearOf(address) => {
+                // Whether it is dialled is no matter of whoever told.
+                let _dialled = self.engine.hear_of(address, now);
+                Answer::Done
+            }
             Command::Leave => {
                 self.stopping = true;
                 self.engine.leave();

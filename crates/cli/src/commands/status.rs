@@ -1,6 +1,6 @@
 //! `trellis status`.
 
-use daemon::api::types::{DoorCertificate, Health, Joining, Status};
+use daemon::api::types::{Discovered, DoorCertificate, Health, Joining, Status};
 
 use super::Place;
 use crate::words::{counted, printable, seconds_in_words, short_hex};
@@ -50,6 +50,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
     if !status.addresses.is_empty() {
         facts.push(("reached at", status.addresses.join(" ")));
     }
+    facts.extend(status.discovered.iter().map(|way| ("found by", found(way))));
     facts.extend([
         ("api", status.api.clone()),
         ("directory", status.directory.clone()),
@@ -73,6 +74,26 @@ fn certificate(certificate: &DoorCertificate) -> String {
         None => format!("for {names}, {until}"),
         Some(why) => format!("for {names}, {until}; the new one is not good: {}", printable(why)),
     }
+}
+
+/// A way to peers, and how long it took.
+fn found(way: &Discovered) -> String {
+    let seconds = |ms: u64| format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10);
+    let named = match way.way.as_str() {
+        "book" => "what was known before, or what peers tell",
+        "bootstrap" => "the addresses named with --peer",
+        "dns" => "DNS",
+        "inbound" => "others that came",
+        "lan" => "the LAN",
+        other => other,
+    };
+    let told = way.address_ms.map(|ms| format!("first address after {}", seconds(ms)));
+    let linked = match way.link_ms {
+        Some(ms) => format!("first link after {}", seconds(ms)),
+        None => "no link yet".to_owned(),
+    };
+    let steps: Vec<String> = told.into_iter().chain([linked]).collect();
+    format!("{named}: {}", steps.join(", "))
 }
 
 /// Share and rate of a state that is being fetched.

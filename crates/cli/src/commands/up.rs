@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// A DNS name whose TXT records (trellis=ADDRESS) tell of peers; may be repeated
     #[arg(long, value_name = "NAME")]
     dns: Vec<String>,
+    /// Find nodes of this network on the LAN, and be found [default: on; a node on loopback alone does neither]
+    #[arg(long, value_enum, value_name = "on|off")]
+    mdns: Option<Switch>,
     /// The network file [default: DIR/network.toml, or the network "commons"]
     #[arg(long, value_name = "FILE")]
     network: Option<PathBuf>,
@@ -64,6 +67,15 @@ pub(crate) struct Args {
     /// Where libp2p listens, or none; may be repeated [default: QUIC and TCP on port 8888]
     #[arg(long, value_name = "MULTIADDR|none")]
     listen: Vec<String>,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Switch {
+    /// It is
+    On,
+    /// It is not
+    Off,
 }
 
 /// What becomes of messages without a signature.
@@ -178,6 +190,10 @@ fn flags(args: &Args) -> anyhow::Result<Vec<(String, String, String)>> {
         Unsigned::Refuse => "refuse".to_owned(),
         Unsigned::Relay => "relay".to_owned(),
     });
+    let mdns = args.mdns.map(|switch| match switch {
+        Switch::On => "on".to_owned(),
+        Switch::Off => "off".to_owned(),
+    });
     let single = [
         ("http.listen", args.http.clone(), "--http"),
         ("api.listen", args.api.clone(), "--api"),
@@ -187,6 +203,7 @@ fn flags(args: &Args) -> anyhow::Result<Vec<(String, String, String)>> {
         ("http.url", args.url.clone(), "--url"),
         ("http.unsigned", unsigned, "--unsigned"),
         ("log.level", args.log.clone(), "--log"),
+        ("peers.mdns", mdns, "--mdns"),
     ];
     let peers = args.peer.iter().map(|peer| ("peers.bootstrap", Some(peer.clone()), "--peer"));
     let names = args.dns.iter().map(|name| ("peers.dns", Some(name.clone()), "--dns"));

@@ -8,11 +8,13 @@ use wire::{Content, Medium};
 use super::types::{self, Health, Json};
 use super::{Context, problem::Code, problem::Problem};
 use crate::clock::{rfc3339, unix_ms};
+use crate::discovery;
 use crate::tls;
 
 pub(super) fn status(context: &Context, status: Status) -> types::Status {
     let (health, why, what_you_can_do) = health(context, &status);
     let facts = &context.facts;
+    let (discovered, lan) = found(context);
     let (id, name) = (facts.network.id.to_string(), facts.network.name.clone());
     types::Status {
         schema: "trellis.status/1".to_owned(),
@@ -46,6 +48,8 @@ pub(super) fn status(context: &Context, status: Status) -> types::Status {
         doors: status.doors,
         contradictions: status.contradictions,
         clock_skew_ms: status.clock_skew_ms,
+        discovered,
+        lan,
         joining: status.joining.map(|it| types::Joining {
             checkpoint: it.checkpoint,
             entries: it.entries,
@@ -65,6 +69,19 @@ fn certificate(shown: tls::Shown) -> types::DoorCertificate {
         expires_in_s: expires_s.saturating_sub(unix_ms() / 1_000),
         problem,
     }
+}
+
+/// How peers were found.
+fn found(context: &Context) -> (Vec<types::Discovered>, types::Lan) {
+    let (ways, lan) = context.discovery.look();
+    let row = |(way, found): (discovery::Way, discovery::Found)| types::Discovered {
+        way: way.name().to_owned(),
+        address_ms: found.address_ms,
+        link_ms: found.link_ms,
+    };
+    let discovery::Lan { on, nets, heard, ignored, silent, why } = lan;
+    let lan = types::Lan { on, interfaces: nets, heard, ignored, silent, why };
+    (ways.into_iter().map(row).collect(), lan)
 }
 
 fn health(context: &Context, status: &Status) -> (Health, String, Option<String>) {

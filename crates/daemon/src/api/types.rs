@@ -108,6 +108,12 @@ pub struct Status {
     pub contradictions: u64,
     /// Median difference to the peers' clocks, positive where they are ahead.
     pub clock_skew_ms: Option<i64>,
+    /// How peers were found, and how long each way took.
+    #[serde(default)]
+    pub discovered: Vec<Discovered>,
+    /// What multicast DNS tells of the LAN.
+    #[serde(default)]
+    pub lan: Lan,
     /// How far it is, while most of the state is being fetched; null otherwise.
     pub joining: Option<Joining>,
     /// Counters since the start.
@@ -125,6 +131,34 @@ pub struct DoorCertificate {
     pub expires_in_s: u64,
     /// Why newer files are not used; null where all is well.
     pub problem: Option<String>,
+}
+
+/// One way to peers; times are from the node's start, null for what has not come.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Discovered {
+    /// `book` (known before, or told by peers), `bootstrap`, `dns`, `inbound` (others came) or `lan`.
+    pub way: String,
+    /// Until it told of the first address.
+    pub address_ms: Option<u64>,
+    /// Until the first link stood that it led to.
+    pub link_ms: Option<u64>,
+}
+
+/// What multicast DNS tells of the LAN.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Lan {
+    /// Whether the LAN is asked and heard; not where `peers.mdns` is off, nor on loopback alone.
+    pub on: bool,
+    /// Interfaces that are spoken on.
+    pub interfaces: Vec<String>,
+    /// Addresses of nodes of this network that were told lately.
+    pub heard: u64,
+    /// What was told and not used: not the sender's own, or too much.
+    pub ignored: u64,
+    /// Whether this node says nothing itself, because nobody can dial it.
+    pub silent: bool,
+    /// Why the LAN cannot be asked; null where it can.
+    pub why: Option<String>,
 }
 
 /// How far a node is that fetches most of the state.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use node::{Counters, PeerState, PeerStatus, Status};
 use prometheus_client::collector::Collector;
@@ -13,6 +14,8 @@ use prometheus_client::registry::Unit;
 use transport::{ClassCount, Traffic};
 use wire::{Class, Medium};
 
+use crate::discovery::{Found, Way};
+
 /// One look at everything.
 #[derive(Debug)]
 pub(crate) struct Sample {
@@ -23,6 +26,8 @@ pub(crate) struct Sample {
     pub(crate) readers: usize,
     pub(crate) events_lost: u64,
     pub(crate) queues: Queues,
+    /// How long each way took to an address and to a link, milliseconds.
+    pub(crate) discovered: Vec<(Way, Found)>,
     /// Height of the newest checkpoint, its entries, and broken words, where there are attesters.
     pub(crate) checkpoints: Option<[u64; 3]>,
 }
@@ -50,6 +55,7 @@ impl Collector for Scrape {
         out.peers(&sample.peers)?;
         out.checkpoints(sample.checkpoints)?;
         out.traffic(&sample.traffic)?;
+        out.discovered(&sample.discovered)?;
         out.queues(sample.queues, u64::try_from(sample.status.pending).unwrap_or(u64::MAX))?;
         out.gauge("event_readers", "Readers of the event stream", sample.readers)?;
         let help = "Events that readers were told they missed";
@@ -283,6 +289,22 @@ impl Out<'_> {
                 ("verify", pending),
             ],
         )
+    }
+
+    fn discovered(&mut self, ways: &[(Way, Found)]) -> fmt::Result {
+        let help =
+            "Time from the start to the first address that a way told of, and to the first link";
+        let unit = Some(&Unit::Seconds);
+        let mut encoder = self.0.encode_descriptor("discovered", help, unit, MetricType::Gauge)?;
+        for (way, Found { address_ms, link_ms }) in ways {
+            for (step, ms) in [("address", address_ms), ("link", link_ms)] {
+                let Some(ms) = ms else { continue };
+                let labels = [("way", way.name()), ("step", step)];
+                let seconds = Duration::from_millis(*ms).as_secs_f64();
+                encoder.encode_family(&labels)?.encode_gauge(&seconds)?;
+            }
+        }
+        Ok(())
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use wire::{Address, Medium, NodeId};
+use wire::{Address, Medium, NetworkId, NodeId};
 
 use super::listeners::{Door, local_multiaddr, local_url};
 use super::{Ground, Running, StartError};
@@ -16,10 +16,12 @@ use crate::api::{Context, Facts};
 use crate::clock::{self, Clock};
 use crate::commands::Commands;
 use crate::directory::{self, Home, Tenancy};
+use crate::discovery::{Discovery, Way};
 use crate::dns;
 use crate::feed::Feed;
 use crate::inside::Inside;
 use crate::invites::Invites;
+use crate::lan::{Places, Voice};
 use crate::metrics::Metrics;
 use crate::report::{Reporter, short};
 use crate::runtime::{Condition, Desk, Runtime};
@@ -79,8 +81,9 @@ impl Start {
         let invites = Invites::open(&settings.directory, ground.home.identity.clone())?;
         let invites = Arc::new(invites);
         let (transport, stop) = (door.transport.clone(), CancellationToken::new());
-        let (runtime, wires, store_ended) =
-            self.runtime(&settings, ground, door, (stop.clone(), invites.clone()))?;
+        let (network, discovery) = (ground.home.network.id, self.discovery(&settings));
+        let given = (stop.clone(), invites.clone(), discovery.clone());
+        let (runtime, wires, store_ended) = self.runtime(&settings, ground, door, given)?;
         let gate = crate::api::gate(&token, api_address, wires.roster);
         let commands = wires.commands.clone();
         let run = run_file(&facts);
@@ -95,6 +98,7 @@ impl Start {
             clock: self.clock,
             invites,
             tls: tls.clone(),
+            discovery: discovery.clone(),
         });
         directory::write_run_file(&settings.directory, &run)?;
         announce(node, fresh, &run);
@@ -117,11 +121,19 @@ impl Start {
             store_ended,
             settings,
             commands,
+            discovery,
         };
         running.runtime.spawn(Box::new(runtime).run());
         seek(&mut running, tls);
+        running.seek_on_lan(network);
         running.api.spawn(crate::api::serve(listener, router, api_stop));
         Ok(running)
+    }
+
+    fn discovery(&self, settings: &Settings) -> Arc<Discovery> {
+        let discovery = Discovery::new(self.clock);
+        settings.bootstrap.iter().for_each(|it| discovery.address(it, Way::Bootstrap));
+        Arc::new(discovery)
     }
 
     fn runtime(
@@ -129,7 +141,7 @@ impl Start {
         settings: &Settings,
         ground: Ground,
         door: Door,
-        (stop, invites): (CancellationToken, Arc<Invites>),
+        (stop, invites, discovery): (CancellationToken, Arc<Invites>, Arc<Discovery>),
     ) -> Result<(Runtime, Wires, Ended), StartError> {
         let system = |error: std::io::Error| StartError::System(error.to_string());
         let Ground { home, store, snapshot, start_ms: _ } = ground;
@@ -170,6 +182,7 @@ impl Start {
             roster: roster_sender,
             stop,
             invites,
+            discovery,
             desk: Desk::default(),
         };
         Ok((runtime, Wires { commands, condition, metrics, roster }, store_ended))
@@ -180,12 +193,30 @@ impl Start {
 fn seek(running: &mut Running, tls: Option<Arc<tls::Reader>>) {
     for name in &running.settings.dns {
         let (commands, stop) = (running.commands.clone(), running.stop.clone());
-        let asking = dns::keep_asking(name.clone(), running.settings.dns_server, commands, stop);
+        let (server, discovery) = (running.settings.dns_server, running.discovery.clone());
+        let asking = dns::keep_asking(name.clone(), server, commands, discovery, stop);
         running.seekers.spawn(asking);
     }
     if let Some(tls) = tls {
         let (transport, stop) = (running.transport.clone(), running.stop.clone());
         running.seekers.spawn(tls::keep_looking(tls, transport, stop));
+    }
+}
+
+impl Running {
+    /// Looks for nodes on the LAN, if that is wanted and this node wants to be seen.
+    fn seek_on_lan(&mut self, network: NetworkId) {
+        // A door behind TLS is one of the names in its certificate, not of an address.
+        let plain = self.http_url.as_ref().is_some_and(|it| it.starts_with("http://"));
+        let door = self.transport.local_addr().filter(|_| plain);
+        let door = door.and_then(|it| format!("http://{it}").parse::<Address>().ok());
+        let places = Places::of(self.transport.listeners(), door.as_ref());
+        let Some(places) = places.filter(|_| self.settings.mdns) else { return };
+        let (commands, discovery) = (self.commands.clone(), self.discovery.clone());
+        match Voice::new(network, places, commands, discovery) {
+            Some(voice) => drop(self.seekers.spawn(voice.speak(self.stop.clone()))),
+            None => tracing::warn!("the system gives no randomness: the LAN is not asked"),
+        }
     }
 }
 

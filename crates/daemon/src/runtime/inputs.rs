@@ -27,7 +27,10 @@ impl Runtime {
                 let Some(ticket) = self.desk.doors.enter(answer) else { return };
                 NetInput::Gossip(ticket, from, envelope)
             }
-            Inbound::Linked(linked) => NetInput::Connected(connected(linked)),
+            Inbound::Linked(linked) => {
+                self.discovery.link(linked.dialled.as_ref().filter(|_| linked.outbound));
+                NetInput::Connected(connected(linked))
+            }
         };
         self.input(Input::Net(input));
     }

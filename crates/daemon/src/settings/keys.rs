@@ -307,6 +307,7 @@ pub(super) const KEYS: &[Key] = &[
     key("peers.dial", Kind::Media, "quic,tcp,http", "what is dialled, the best first; the rest is not"),
     key("peers.dns", Kind::Names, "", "DNS names whose TXT records tell of peers, asked every five minutes"),
     key("peers.dns_server", Kind::Server, "", "name server that is asked for them; empty: those of this machine"),
+    key("peers.mdns", Kind::Choice(&["on", "off"]), "on", "find nodes of this network on the LAN, and be found; a node that listens on loopback alone does neither"),
     key("quorum.alert_acknowledge", Kind::Number(1, 16), "1", "Mirrors it takes to acknowledge an alert here"),
     key("quorum.alert_dispute", Kind::Number(1, 16), "1", "Mirrors it takes to dispute an alert"),
     key("quorum.alert_raise", Kind::Number(1, 16), "1", "Mirrors it takes to raise an alert"),

@@ -223,3 +223,28 @@ fn a_restart_is_no_news_unless_something_changed() {
     assert_ne!(other, first);
     assert_eq!(*written[0].profile, other);
 }
+
+#[test]
+fn what_is_heard_of_is_dialled_once_and_not_for_nothing() {
+    // MDNS-4
+    let mut lab = Lab::new();
+    let address = |number: u32| -> Address { door_of(number).parse().unwrap() };
+    assert!(lab.engine.hear_of(address(1), lab.now));
+    assert!(!lab.engine.hear_of(address(1), lab.now), "it is being dialled");
+    assert_eq!(dials(&lab.input(Input::Tick)), [address(1).to_string()]);
+    lab.input(Input::DialFailed(address(1), "no answer".to_owned()));
+    assert!(dials(&lab.pass(600_000)).is_empty(), "nobody answered there: it is forgotten");
+    assert!(lab.engine.hear_of(address(1), lab.now), "until it is told again");
+    lab.input(Input::Tick);
+    lab.answer_dial(&door_of(1));
+    assert!(!lab.engine.hear_of(address(1), lab.now), "a linked node is there");
+    // With all links up, one in a heartbeat.
+    for number in 2..30 {
+        if lab.engine.hear_of(address(number), lab.now) {
+            lab.input(Input::Tick);
+            lab.answer_dial(&door_of(number));
+        }
+    }
+    let told = (100..150).filter(|number| lab.engine.hear_of(address(*number), lab.now)).count();
+    assert_eq!(told, 0, "the one of this heartbeat is spent, or there are links enough");
+}

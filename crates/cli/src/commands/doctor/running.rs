@@ -33,6 +33,7 @@ pub(super) fn examine(seen: &Result<Seen, String>) -> Vec<Finding> {
         Err(why) => vec![Finding::unknown("node", why.clone())],
         Ok(seen) => {
             let mut findings = vec![node(seen), clock(seen), links(seen), reached(seen)];
+            findings.push(lan(seen));
             findings.extend([agreement(seen), itself(seen)]);
             findings.extend(seen.checkpoints.as_ref().map(|it| checkpoints(it, Timestamp::now())));
             findings
@@ -96,6 +97,27 @@ fn reached(seen: &Seen) -> Finding {
     }
     let detail = "no peer has opened a link to this node: it may be behind a NAT or a firewall";
     Finding::unknown("reached", format!("{detail}; links it opens itself work all the same"))
+}
+
+/// Whether nodes on the LAN are found by themselves.
+fn lan(seen: &Seen) -> Finding {
+    let lan = &seen.status.lan;
+    if let Some(why) = &lan.why {
+        let mend = "let programs use UDP port 5353, or switch it off: trellis up --mdns off";
+        return Finding::warn("lan", format!("the LAN cannot be asked for nodes: {why}"), mend);
+    }
+    if !lan.on {
+        let detail =
+            "the LAN is not asked: peers.mdns is off, or this node listens on loopback alone";
+        return Finding::unknown("lan", detail);
+    }
+    let where_ = match lan.interfaces.as_slice() {
+        [] => return Finding::unknown("lan", "this machine is on no LAN"),
+        interfaces => interfaces.join(", "),
+    };
+    let heard = counted(lan.heard, "address", "addresses");
+    let silent = if lan.silent { "; it tells nobody of itself: nobody can dial it" } else { "" };
+    Finding::pass("lan", format!("{heard} of this network told on {where_}{silent}"))
 }
 
 fn agreement(seen: &Seen) -> Finding {

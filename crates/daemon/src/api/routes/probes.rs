@@ -62,6 +62,7 @@ pub(crate) async fn metrics(State(context): State<Shared>) -> Result<Response, P
         readers: feed.readers(),
         events_lost: feed.lost(),
         queues: context.condition.borrow().queues,
+        discovered: context.discovery.look().0,
         checkpoints,
     };
     let text = context.metrics.text(sample);

@@ -32,6 +32,8 @@ fn seen() -> Seen {
         doors: 0,
         contradictions: 0,
         clock_skew_ms: Some(5),
+        discovered: Vec::new(),
+        lan: Default::default(),
         joining: None,
         counters: Counters::default(),
     };
