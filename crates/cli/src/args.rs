@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     alert, append, backup, checkpoint, completions, config, contradictions, demo, doctor, get,
-    import, invite, join, level, list, log, peers, people, publish, put, rm, root, rule, send, sim,
-    status, transfer, up, verify, watch,
+    import, invite, join, level, list, log, peers, people, publish, put, rm, root, rule, seed,
+    send, sim, status, transfer, up, verify, watch,
 };
 
 /// Shares facts among equals: every node hears every message and ends with the same state.
@@ -74,6 +74,8 @@ pub(crate) enum Verb {
     Alert(alert::Verb),
     #[command(subcommand)]
     Transfer(transfer::Verb),
+    #[command(subcommand)]
+    Seed(seed::Verb),
     #[command(subcommand)]
     Rule(rule::Verb),
     #[command(subcommand)]

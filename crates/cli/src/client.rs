@@ -102,6 +102,43 @@ impl Client {
         self.ask(request).await
     }
 
+    /// Sends a file of any size as it is, and says now and then how much of it has left.
+    pub async fn send_file<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        file: tokio::fs::File,
+        sent: impl Fn(u64) + Send + Sync + 'static,
+    ) -> anyhow::Result<Answer<T>> {
+        use tokio::io::AsyncReadExt as _;
+        let parts =
+            futures_util::stream::unfold((file, sent, 0), |(mut file, sent, all)| async move {
+                let mut bytes = vec![0; FILE_BYTES];
+                match file.read(&mut bytes).await {
+                    Ok(0) => None,
+                    Ok(count) => {
+                        bytes.truncate(count);
+                        let all = all + count as u64;
+                        sent(all);
+                        Some((Ok(bytes), (file, sent, all)))
+                    }
+                    Err(error) => Some((Err(error), (file, sent, all))),
+                }
+            });
+        let kind = HeaderValue::from_static("application/octet-stream");
+        let body = reqwest::Body::wrap_stream(parts);
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, kind).body(body);
+        // However long it takes, it moves: the node gives up on a body that does not.
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.understood(response).await
+    }
+
+    /// Opens what is at `path`, whatever it is.
+    pub async fn open(&self, path: &str) -> anyhow::Result<Response> {
+        let response = self.request(Method::GET, path).send().await;
+        let response = response.map_err(|error| self.unreachable(&error))?;
+        self.accepted(response).await
+    }
+
     /// Deletes what is at `path`.
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Answer<T>> {
         self.ask(self.request(Method::DELETE, path)).await
@@ -131,6 +168,13 @@ impl Client {
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<Answer<T>> {
         let response = request.timeout(ANSWER).send().await;
         let response = response.map_err(|error| self.unreachable(&error))?;
+        self.understood(response).await
+    }
+
+    async fn understood<T: DeserializeOwned>(
+        &self,
+        response: Response,
+    ) -> anyhow::Result<Answer<T>> {
         let text = self.accepted(response).await?.text().await?;
         let value = serde_json::from_str(&text).with_context(|| {
             format!("{} answered what this version does not understand", self.api)
@@ -205,6 +249,8 @@ fn is_refused(error: &reqwest::Error) -> bool {
     innermost.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
+/// Bytes of a file sent at once.
+const FILE_BYTES: usize = 64 * 1024;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longer than any command takes a healthy node, an import of 4,096 lines on a slow disk included.
 const ANSWER: Duration = Duration::from_secs(60);

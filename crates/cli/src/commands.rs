@@ -23,6 +23,7 @@ pub(crate) mod put;
 pub(crate) mod rm;
 pub(crate) mod root;
 pub(crate) mod rule;
+pub(crate) mod seed;
 pub(crate) mod send;
 pub(crate) mod sim;
 pub(crate) mod status;
@@ -92,6 +93,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Put(args) => put::run(&args, &place()?).await,
         Verb::Rm(args) => rm::run(&args, &place()?).await,
         Verb::Root(args) => root::run(&args, &place()?).await,
+        Verb::Seed(verb) => seed::run(&verb, &place()?).await,
         Verb::Send(args) => send::run(&args, &place()?).await,
         Verb::Rule(verb) => rule::run(&verb, &place()?).await,
         Verb::Sim(verb) => sim::run(verb, output).await,
@@ -139,6 +141,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         | Verb::Put(_)
         | Verb::Rm(_)
         | Verb::Root(_)
+        | Verb::Seed(_)
         | Verb::Send(_)
         | Verb::Rule(_)
         | Verb::Sim(_)

@@ -34,6 +34,7 @@ use crate::invites::Invites;
 use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::runtime::Condition;
+use crate::shelf::Shelf;
 use crate::tls;
 use admit::Gate;
 use problem::{Code, Problem};
@@ -52,6 +53,7 @@ pub(crate) struct Context {
     /// The door's certificate, where it speaks TLS.
     pub(crate) tls: Option<Arc<tls::Reader>>,
     pub(crate) discovery: Arc<Discovery>,
+    pub(crate) shelf: Shelf,
 }
 
 /// What stays the same from start to end.
@@ -110,6 +112,13 @@ pub(crate) fn router(context: Shared) -> Router {
         .route("/v1/rules/{id}/proof", get(routes::rules::prove))
         .route("/v1/rules/{id}/confirm", post(routes::rules::confirm))
         .route("/v1/rules/{id}/challenge", post(routes::rules::challenge))
+        .route("/v1/seeds", get(routes::seeds::list).post(routes::seeds::offer))
+        .route("/v1/seeds/{id}", get(routes::seeds::read))
+        .route("/v1/seeds/{id}/content", get(routes::seeds::content))
+        .route("/v1/seeds/{id}/plant", post(routes::seeds::plant))
+        .route("/v1/seeds/{id}/compost", post(routes::seeds::compost))
+        .route("/v1/seeds/{id}/later", post(routes::seeds::later))
+        .route("/v1/seeds/{id}/uproot", post(routes::seeds::uproot))
         .route("/v1/log", get(routes::log::read))
         .route("/v1/people", get(routes::people::list).post(routes::people::add))
         .route("/v1/people/{name}", axum::routing::delete(routes::people::remove))

@@ -295,6 +295,8 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Rule(..) => "rule",
         Answer::RuleProven(_) => "rule proven",
         Answer::Rules(..) => "rules",
+        Answer::Seed(..) => "seed",
+        Answer::Seeds(..) => "seeds",
         Answer::Status(_) => "status",
         Answer::Waits(_) => "waits",
         Answer::Written(_) => "written",

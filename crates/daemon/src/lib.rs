@@ -26,6 +26,7 @@ mod report;
 mod running;
 mod runtime;
 pub mod settings;
+mod shelf;
 mod store_thread;
 pub mod telemetry;
 pub mod tls;

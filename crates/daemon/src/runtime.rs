@@ -116,7 +116,7 @@ impl Runtime {
                 Next::Stop => break,
                 Next::Stored(stored) => self.stored(stored)?,
                 Next::Tick => self.input(Input::Net(NetInput::Tick)),
-                Next::Worked(worked) => self.input(Input::Net(worked)),
+                Next::Worked(worked) => self.input(worked),
                 Next::Verified(results) => self.input(Input::Net(NetInput::Verified(results))),
             }
         }
@@ -188,6 +188,7 @@ impl Runtime {
                 }
                 return self.answer(id, Ok(answer));
             }
+            Effect::Seed(wish) => return self.workshop.seed(wish),
             Effect::Net(effect) => effect,
         };
         match effect {

@@ -14,6 +14,7 @@ use engine::Unsigned;
 use etcetera::AppStrategy as _;
 use node::engine;
 use node::people::{Deed, Quorums};
+use node::seeds::Budget;
 use store::StoreConfig;
 use wire::{Address, Medium, Multiaddr, NetworkId};
 
@@ -123,6 +124,15 @@ impl Settings {
         let need =
             |deed: Deed| self.numbers.get(format!("quorum.{}", deed.key()).as_str()).copied();
         Deed::ALL.into_iter().filter_map(|deed| Some((deed, need(deed)?))).collect()
+    }
+
+    /// Returns how much of the machine seeds may use.
+    pub fn seeds(&self) -> Budget {
+        let number = |key: &str| self.numbers.get(key).copied().unwrap_or_default();
+        Budget {
+            disk_bytes_max: number("seeds.disk_mib").saturating_mul(1024 * 1024),
+            bytes_per_s: number("seeds.kib_per_s").saturating_mul(1024),
+        }
     }
 
     /// Returns how much memory this process may use before libp2p connects to nobody new.

@@ -18,6 +18,7 @@ mod mixed;
 mod people;
 mod receipts;
 mod rules;
+mod seeds;
 mod settings;
 mod sketches;
 mod tls;

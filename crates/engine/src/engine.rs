@@ -53,10 +53,13 @@ mod probe;
 mod records;
 mod relief;
 mod search;
+mod seeds;
 mod sketching;
 mod snapshot;
 mod tick;
 mod view;
+
+pub use seeds::SeedMail;
 
 /// One node's protocol state.
 #[derive(Debug)]
@@ -114,6 +117,8 @@ pub struct Engine {
     search: search::Search,
     probing: probe::Probing,
     direct: Direct,
+    /// What peers said of seeds, until the node on top takes it.
+    seed_mail: Vec<SeedMail>,
     /// Where checkpoints are made, if this network has attesters.
     chamber: Option<Box<Chamber>>,
     /// Older versions that its moments need; taken after each input.
@@ -241,6 +246,7 @@ impl Engine {
             chamber: Chamber::new(&config, kept.council, now).map(Box::new),
             late: Vec::new(),
             stopping: false,
+            seed_mail: Vec::new(),
             direct: Direct::new(&config, seed),
             config,
         };
@@ -384,6 +390,7 @@ impl Engine {
             Frame::Pong(pong) => self.pong(id, &pong, now),
             Frame::Push(push) => self.push(id, push, now),
             Frame::Records(records) => self.records(id, records, now),
+            Frame::Seed(seed) => self.seed_heard(id, seed),
             Frame::Sketch(sketch) => self.sketch_heard(id, sketch, now),
             Frame::Summary(summary) => self.summary(id, summary, now),
         }

@@ -45,7 +45,7 @@ mod young;
 pub use checkpoint;
 pub use config::{Checkpoints, Config, Unsigned};
 pub use direct::{Delivery, LetterRefused, Mail, Undelivered};
-pub use engine::Engine;
+pub use engine::{Engine, SeedMail};
 pub use event::{
     Accepted, AuthorClock, Batch, BookRow, Connected, Direction, DoorAnswer, Drop, Effect, Event,
     Glance, Input, JOURNAL, Keep, Kept, Label, LinkId, Snapshot, TicketId,

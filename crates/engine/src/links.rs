@@ -24,6 +24,8 @@ pub(crate) struct Link {
     pub(crate) role: Role,
     /// When it began to stand for its peer.
     pub(crate) since: Time,
+    /// Until then it is not let go for a better one.
+    pub(crate) kept_until: Time,
     /// Answer outstanding: nonce, and when it was asked.
     pub(crate) probe: Option<(u32, Time)>,
     /// Pings in a row that were followed by silence.
@@ -235,6 +237,7 @@ impl Links {
                 Direction::Outbound => Role::Candidate,
             },
             since: now,
+            kept_until: Time::default(),
             probe: None,
             misses: 0,
             late: false,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use wire::{Carried, ChunkStep, Claim, Class, Frame, Push, RecordId, SketchStep, limits};
+use wire::{Carried, ChunkStep, Claim, Class, Frame, Push, RecordId, SeedStep, SketchStep, limits};
 
 use crate::{Batch, Effect, LinkId};
 
@@ -135,6 +135,10 @@ fn class_of(frame: &Frame) -> Class {
             | SketchStep::More(_)
             | SketchStep::Want(_)
             | SketchStep::Refused => Class::Control,
+        },
+        Frame::Seed(seed) => match seed.step {
+            SeedStep::Piece(_) => Class::Bulk,
+            SeedStep::Wanted { .. } | SeedStep::Refused(_) => Class::Control,
         },
         Frame::Direct(_) => Class::Normal,
         Frame::Agreed(_)

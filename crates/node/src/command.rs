@@ -7,12 +7,14 @@ use crate::alerts::{Alert, AlertError};
 use crate::levels::{LevelError, OwnLevel, Reading};
 use crate::people::{Actor, Assembly, PeopleError, Vote};
 use crate::rules::{Rule, RuleError, RuleProof, Statistics};
+use crate::seeds::{SeedError, SeedView, Usage};
 use crate::transfers::{TransferError, TransferView};
 use bytes::Bytes;
 use engine::checkpoint::{Chain, Committee, Evidence, Sealed};
 use engine::{Delivery, LetterRefused, PeerStatus, Proven, Status, Undelivered};
 use wire::{
-    Address, Class, Digest, LetterId, MessageKind, NodeId, RecordId, Slot, TransferId, WireError,
+    Address, Class, Digest, LetterId, MessageKind, NodeId, RecordId, SeedId, Slot, TransferId,
+    WireError,
 };
 
 /// Names a command; its answer repeats it.
@@ -61,6 +63,10 @@ pub enum Command {
     Rules(Option<Digest>, usize),
     /// Ask everybody what this rule says, unless that is here.
     WantRule(Digest),
+    /// How does this seed stand?
+    Seed(SeedId),
+    /// Which seeds are there, and how much of the disk do they take?
+    Seeds,
     /// So much there is, in the order given, all or none.
     SetLevels(Vec<Reading>),
     /// Say something to one node and to nobody else; answered once it has it, or cannot be told.
@@ -97,6 +103,8 @@ impl Command {
             | Self::Transfers
             | Self::Rule(_)
             | Self::Rules(..)
+            | Self::Seed(_)
+            | Self::Seeds
             | Self::Status => false,
         }
     }
@@ -220,6 +228,10 @@ pub enum Answer {
     },
     /// Nothing changed.
     Refused(CommandError),
+    /// How a seed stands, and what all of them take.
+    Seed(Box<SeedView>, Usage),
+    /// All seeds, by name, and what they take.
+    Seeds(Vec<SeedView>, Usage),
     /// The one node has it: its receipt is here.
     Sent(LetterId, Delivery),
     /// How a rule stands, and what it says, where that is here.
@@ -284,7 +296,7 @@ pub enum CommandError {
     NoSlot(Slot),
     /// Entries that the node writes by itself.
     #[error(
-        "the collection {0} is written by this node itself, from what it is told elsewhere: see `trellis level` and `trellis rule`"
+        "the collection {0} is written by this node itself, from what it is told elsewhere: see `trellis level`, `trellis rule` and `trellis seed`"
     )]
     OwnCollection(&'static str),
     /// This person may not, or not so.
@@ -293,6 +305,9 @@ pub enum CommandError {
     /// Messages that decisions of people alone make.
     #[error("the topic {0} is for decisions of people: see `trellis {word} --help`", word = .0.split('-').next().unwrap_or_default().trim_end_matches('s'))]
     OwnTopic(String),
+    /// The seed cannot be so, or not now.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,

@@ -6,6 +6,7 @@ use wire::{Digest, RecordId, Side, TransferId};
 use crate::levels::{is_kind, is_unit};
 use crate::people::{Deed, Role};
 use crate::rules::{Word, name_of};
+use crate::seeds::SeedDecision;
 use crate::transfers::{Confirmation, Proposal};
 
 /// A decision, as somebody makes it.
@@ -65,6 +66,8 @@ pub enum Decision {
         /// Why: JSON on one line.
         note: Bytes,
     },
+    /// What becomes of a seed.
+    Seed(SeedDecision),
     /// Name somebody.
     AddPerson {
         /// How.
@@ -92,6 +95,7 @@ impl Decision {
             Self::ChallengeRule { .. } => Deed::ChallengeRule,
             Self::CommitRule { .. } => Deed::CommitRule,
             Self::ConfirmRule { .. } => Deed::ConfirmRule,
+            Self::Seed(seed) => seed.deed(),
             Self::AddPerson { .. } => Deed::AddPerson,
             Self::RemovePerson(_) => Deed::RemovePerson,
         }
@@ -149,6 +153,7 @@ impl Decision {
             Self::ChallengeRule { rule, note } => {
                 format!("{{\"rule\":\"{rule}\",\"reason\":{}}}", json(note))
             }
+            Self::Seed(seed) => seed.text(),
             // Names are letters, digits and dashes: nothing in them needs an escape.
             Self::AddPerson { name, role, token: _ } => {
                 format!("{{\"person\":\"{name}\",\"role\":\"{role}\"}}")
@@ -159,6 +164,6 @@ impl Decision {
 }
 
 /// Shows what was checked to be JSON on one line.
-fn json(bytes: &Bytes) -> std::borrow::Cow<'_, str> {
+pub(crate) fn json(bytes: &Bytes) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }

@@ -10,6 +10,7 @@ pub mod people;
 mod post;
 mod row;
 pub mod rules;
+pub mod seeds;
 pub mod transfers;
 
 pub use command::{

@@ -2,6 +2,7 @@
 
 mod decide;
 mod negotiate;
+mod tend;
 
 use engine::{Engine, Now, Snapshot, Time};
 use wire::{Class, Content, Entry, Identity, Message, Slot, Subject, WireError, limits};
@@ -11,6 +12,7 @@ use crate::levels::{self, Levels, Reading};
 use crate::people::{People, Quorums};
 use crate::post::Post;
 use crate::rules::{self, Policy, Rules};
+use crate::seeds::{self, Budget, SeedFact, SeedWish, Seeds};
 use crate::transfers::Transfers;
 use crate::{
     Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Publication,
@@ -25,6 +27,8 @@ pub enum Input {
     Command(CommandId, Command),
     /// The network or the store speaks.
     Net(engine::Input),
+    /// Whoever keeps the contents of seeds speaks.
+    Seed(SeedFact),
 }
 
 /// Something the shell must do, in the order given.
@@ -34,6 +38,8 @@ pub enum Effect {
     Answer(CommandId, Answer),
     /// Do something for the protocol.
     Net(engine::Effect),
+    /// Do something with the content of a seed; answered by [`Input::Seed`], but for what goes.
+    Seed(SeedWish),
 }
 
 /// How a node behaves.
@@ -45,6 +51,8 @@ pub struct Config {
     pub quorums: Quorums,
     /// Which rules are accepted in this network.
     pub rules: Policy,
+    /// How much of the machine seeds may use.
+    pub seeds: Budget,
 }
 
 /// One node: the protocol and the applications on it.
@@ -59,13 +67,15 @@ pub struct Node {
     transfers: Transfers,
     desk: Desk,
     rules: Rules,
+    seeds: Seeds,
+    seeds_at: Option<Time>,
     stopping: bool,
 }
 
 impl Config {
     /// The defaults around an engine's settings.
     pub fn new(engine: engine::Config) -> Self {
-        Self { engine, quorums: Quorums::new(), rules: Policy::default() }
+        Self { engine, quorums: Quorums::new(), rules: Policy::default(), seeds: Budget::default() }
     }
 }
 
@@ -86,6 +96,8 @@ impl Node {
         let levels_at = levels.deadline(now);
         let alerts = Alerts::new(&own);
         let rules = Rules::new(&own, config.rules);
+        let seeds = Seeds::new(&own, config.seeds, identity.id(), seed, now);
+        let seeds_at = seeds.deadline(now);
         let people = People::new(&own, config.quorums, identity.clone());
         let engine = Engine::new(config.engine, identity, kept, seed, now);
         let post = Post::default();
@@ -99,6 +111,8 @@ impl Node {
             transfers,
             desk,
             rules,
+            seeds,
+            seeds_at,
             stopping: false,
         }
     }
@@ -130,6 +144,7 @@ impl Node {
                 // Last, so that it waits for what is to be written.
                 let mut effects: Vec<Effect> = effects.into_iter().map(Effect::Net).collect();
                 effects.extend(self.negotiate(now));
+                effects.extend(self.tend(now));
                 effects.push(Effect::Answer(id, answer));
                 effects
             }
@@ -146,14 +161,19 @@ impl Node {
                 let mut effects: Vec<Effect> =
                     effects.into_iter().map(Effect::Net).chain(mail).collect();
                 effects.extend(self.negotiate(now));
+                effects.extend(self.tend_if_due(now));
                 effects
             }
+            Input::Seed(fact) => self.seed_done(fact, now),
         }
     }
 
     /// Returns when [`engine::Input::Tick`] is due, on the monotonic clock.
     pub fn deadline(&self) -> Option<Time> {
-        [self.engine.deadline(), self.levels_at, self.desk.at].into_iter().flatten().min()
+        [self.engine.deadline(), self.levels_at, self.desk.at, self.seeds_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Returns who may decide here.
@@ -164,6 +184,11 @@ impl Node {
     /// Returns what was said of rules, to look at.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Returns what is known of seeds.
+    pub fn seeds(&self) -> &Seeds {
+        &self.seeds
     }
 
     /// Returns the engine, to look at.
@@ -219,6 +244,11 @@ impl Node {
                 Answer::Rules(self.rules.list(after.as_ref(), max), self.rules.statistics())
             }
             Command::WantRule(rule) => self.want_rule(&rule, now).unwrap_or_else(Answer::Refused),
+            Command::Seed(id) => match self.seeds.get(&id, now) {
+                Ok(seed) => Answer::Seed(Box::new(seed), self.seeds.usage()),
+                Err(error) => Answer::Refused(error.into()),
+            },
+            Command::Seeds => Answer::Seeds(self.seeds.all(now), self.seeds.usage()),
             Command::SetLevels(readings) => {
                 self.set_levels(&readings, now).unwrap_or_else(Answer::Refused)
             }
@@ -245,7 +275,7 @@ impl Node {
         if class == Class::Control {
             return Err(CommandError::Control);
         }
-        if alerts::is_own_topic(&topic) || topic == rules::TOPIC {
+        if alerts::is_own_topic(&topic) || [rules::TOPIC, seeds::TOPIC].contains(&topic.as_str()) {
             return Err(CommandError::OwnTopic(topic));
         }
         let life_ms_max = self.engine.config().message_life_ms_max;
@@ -329,7 +359,8 @@ impl Node {
 
     /// LEVEL-6, RULE-1
     fn check_collection(&self, collection: &str) -> Result<(), CommandError> {
-        match [levels::COLLECTION, rules::COLLECTION].into_iter().find(|own| *own == collection) {
+        let own = [levels::COLLECTION, rules::COLLECTION, seeds::COLLECTION];
+        match own.into_iter().find(|own| *own == collection) {
             Some(own) => Err(CommandError::OwnCollection(own)),
             None => Ok(()),
         }

@@ -225,7 +225,7 @@ pub(crate) fn link_number(link: LinkId) -> u32 {
 pub(crate) fn written(effects: &[Effect]) -> Vec<RecordId> {
     let answers = effects.iter().filter_map(|effect| match effect {
         Effect::Answer(_, answer) => Some(answer),
-        Effect::Net(_) => None,
+        Effect::Net(_) | Effect::Seed(_) => None,
     });
     answers.flat_map(acknowledged).copied().collect()
 }
@@ -252,6 +252,8 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         | Answer::Rule(..)
         | Answer::RuleProven(_)
         | Answer::Rules(..)
+        | Answer::Seed(..)
+        | Answer::Seeds(..)
         | Answer::Status(_)
         | Answer::Waits(_) => &[],
     }

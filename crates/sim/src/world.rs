@@ -123,7 +123,7 @@ impl World {
         let ids: Vec<RecordId> = written(effects);
         let batches = effects.iter().filter_map(|effect| match effect {
             Effect::Net(engine::Effect::Persist(batch)) => Some(batch),
-            Effect::Answer(..) | Effect::Net(_) => None,
+            Effect::Answer(..) | Effect::Net(_) | Effect::Seed(_) => None,
         });
         let kept: Vec<_> = batches.flat_map(|batch| &batch.keep).collect();
         let mut numbers = Vec::new();

@@ -3,6 +3,7 @@
 mod chunk;
 mod direct;
 mod schema;
+mod seed;
 mod sketch;
 
 use std::hash::Hasher as _;
@@ -13,6 +14,7 @@ use siphasher::sip::SipHasher13;
 pub use chunk::{Chunk, ChunkPart, ChunkRefusal, ChunkStep};
 pub(crate) use direct::exactly;
 pub use direct::{Direct, DirectStep, Found, RouteId};
+pub use seed::{Seed, SeedId, SeedPiece, SeedRefusal, SeedStep};
 pub use sketch::{Sketch, SketchStep};
 
 use crate::{CarriedHead, Digest, NetworkId, NodeId, Piece, Pull, RecordId, Signed};
@@ -52,6 +54,8 @@ pub enum Frame {
     Push(Push),
     /// Records that were asked for.
     Records(Records),
+    /// A step of fetching a seed.
+    Seed(Seed),
     /// A step of comparing sets by sketches of them.
     Sketch(Sketch),
     /// How my sets look as a whole.
@@ -388,6 +392,7 @@ impl Frame {
             Self::Pull(_) => "pull",
             Self::Push(_) => "push",
             Self::Records(_) => "records",
+            Self::Seed(_) => "seed",
             Self::Sketch(_) => "sketch",
             Self::Summary(_) => "summary",
         }

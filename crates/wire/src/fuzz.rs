@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     Address, Digest, Frame, Invite, Letter, LinkWord, NodeId, Proof, Record, RouteId, Signed,
+    Terms, TransferRecord, TransferStep,
 };
 
 /// A frame that decodes survives a round trip.
@@ -52,6 +53,19 @@ pub fn letter(bytes: &[u8]) {
     if let Ok(letter) = Letter::open(bytes, &network, &route, &to) {
         let elsewhere = RouteId([8; 16]);
         assert!(Letter::open(bytes, &network, &elsewhere, &to).is_err(), "{letter:?}");
+    }
+}
+
+/// A step, the terms and the record of a transfer never panic, and what decodes survives a round trip.
+pub fn transfer(bytes: &[u8]) {
+    if let Ok(step) = TransferStep::decode(bytes) {
+        assert_eq!(TransferStep::decode(&step.encode()).as_ref(), Ok(&step));
+    }
+    if let Ok(terms) = Terms::decode(bytes) {
+        assert_eq!(Terms::decode(&terms.encode()).as_ref(), Ok(&terms));
+    }
+    if let Ok(record) = TransferRecord::decode(bytes) {
+        assert_eq!(TransferRecord::decode(&record.encode()).as_ref(), Ok(&record));
     }
 }
 

@@ -133,7 +133,7 @@ pub struct Half {
 pub struct Frame {
     #[prost(
         oneof = "frame::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20, 21, 24, 28"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 20, 21, 24, 28, 32"
     )]
     pub kind: ::core::option::Option<frame::Kind>,
 }
@@ -177,6 +177,8 @@ pub mod frame {
         Chunk(super::Chunk),
         #[prost(message, tag = "28")]
         Direct(super::Direct),
+        #[prost(message, tag = "32")]
+        Seed(super::Seed),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -603,6 +605,44 @@ pub struct DirectFound {
     #[prost(bytes = "bytes", tag = "2")]
     pub signature: ::prost::bytes::Bytes,
 }
+/// A step of fetching what is in a seed: see docs/protocol.md, SEED.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Seed {
+    /// 32 bytes
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    #[prost(oneof = "seed::Step", tags = "2, 3, 4")]
+    pub step: ::core::option::Option<seed::Step>,
+}
+/// Nested message and enum types in `Seed`.
+pub mod seed {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Step {
+        #[prost(message, tag = "2")]
+        Wanted(super::SeedWish),
+        #[prost(message, tag = "3")]
+        Piece(super::SeedPiece),
+        #[prost(enumeration = "super::SeedRefusal", tag = "4")]
+        Refused(i32),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SeedWish {
+    #[prost(uint32, tag = "1")]
+    pub from: u32,
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SeedPiece {
+    #[prost(uint32, tag = "1")]
+    pub index: u32,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub bytes: ::prost::bytes::Bytes,
+    /// 32 bytes for each hash beside the way to the root, from the piece up
+    #[prost(bytes = "bytes", tag = "3")]
+    pub path: ::prost::bytes::Bytes,
+}
 /// What is in a letter, once it is opened.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Letter {
@@ -972,6 +1012,34 @@ impl ChunkRefusal {
         match value {
             "ABSENT" => Some(Self::Absent),
             "EXHAUSTED" => Some(Self::Exhausted),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SeedRefusal {
+    /// it is not held here, or no longer
+    NotHeld = 0,
+    /// it may be asked for later
+    Later = 1,
+}
+impl SeedRefusal {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::NotHeld => "NOT_HELD",
+            Self::Later => "LATER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NOT_HELD" => Some(Self::NotHeld),
+            "LATER" => Some(Self::Later),
             _ => None,
         }
     }

@@ -35,8 +35,8 @@ pub use error::{Refusal, WireError};
 pub use frame::{
     Carried, Chunk, ChunkPart, ChunkRefusal, ChunkStep, Compare, Council, Direct, DirectStep,
     Fetch, Found, Frame, Goodbye, Have, Hello, Item, Peers, PeersWanted, Ping, Pong, Push, Range,
-    Reason, Records, Report, RouteId, Set, SetSummary, ShortId, Sketch, SketchStep, Subtree,
-    Summary, TreeId, View, Wanted,
+    Reason, Records, Report, RouteId, Seed, SeedId, SeedPiece, SeedRefusal, SeedStep, Set,
+    SetSummary, ShortId, Sketch, SketchStep, Subtree, Summary, TreeId, View, Wanted,
 };
 pub use hash::{Digest, NetworkId, RecordId};
 pub use head::{CarriedHead, Head, Offer, Piece, PieceSet, Pull};

@@ -44,6 +44,15 @@ pub const DIRECT_HOPS_MAX: u8 = 4;
 pub const LETTER_BYTES_MAX: usize = 12 * 1024;
 /// The same, signed, padded and sealed.
 pub const LETTER_SEALED_BYTES_MAX: usize = LETTER_BYTES_MAX + 1_024;
+/// A seed is fetched in pieces of so many bytes: with what shows that it is one, a piece travels in one frame
+/// below 16 KiB.
+pub const SEED_PIECE_BYTES: usize = 8 * 1024;
+/// The content of a seed.
+pub const SEED_BYTES_MAX: u64 = 1 << 30;
+/// Hashes that show that a piece belongs to a seed.
+pub const SEED_PATH_MAX: usize = 17;
+/// Pieces of a seed asked for at once.
+pub const SEED_WISH_MAX: usize = 64;
 /// Terms of a transfer.
 pub const TERMS_BYTES_MAX: usize = 512;
 /// Keys asked for at once.

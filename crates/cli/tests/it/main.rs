@@ -38,6 +38,8 @@ mod refusals;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod seeds;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod support;

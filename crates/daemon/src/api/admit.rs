@@ -129,6 +129,6 @@ pub(crate) fn hash(token: &str) -> Digest {
 }
 
 /// Where people decide: the node itself knows who may what.
-const DECIDED: [&str; 4] = ["/v1/alerts", "/v1/people", "/v1/rules", "/v1/transfers"];
+const DECIDED: [&str; 5] = ["/v1/alerts", "/v1/people", "/v1/rules", "/v1/seeds", "/v1/transfers"];
 /// For probes that carry no token; they tell nothing but a word.
 const OPEN_PATHS: [&str; 2] = ["/livez", "/readyz"];

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::routes::{
     alerts, checkpoints, contradictions, entries, events, import, invites, letters, levels, log,
-    messages, peers, people, probes, proofs, rules, status, transfers,
+    messages, peers, people, probes, proofs, rules, seeds, status, transfers,
 };
 use super::types::Gap;
 
@@ -28,7 +28,8 @@ use super::types::Gap;
         checkpoints::list, checkpoints::read, contradictions::list,
         levels::list, levels::own, levels::set, levels::remove, log::read,
         rules::list, rules::commit, rules::read, rules::fetch, rules::prove, rules::confirm, rules::challenge,
-        people::list, people::add, people::remove, proofs::read,
+        seeds::list, seeds::offer, seeds::read, seeds::content, seeds::plant, seeds::compost, seeds::later,
+        seeds::uproot, people::list, people::add, people::remove, proofs::read,
         probes::livez, probes::readyz, probes::metrics
     ),
     components(schemas(Gap)),

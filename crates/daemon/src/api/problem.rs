@@ -9,6 +9,7 @@ use node::engine::LetterRefused;
 use node::levels::LevelError;
 use node::people::PeopleError;
 use node::rules::RuleError;
+use node::seeds::SeedError;
 use node::transfers::TransferError;
 use wire::WireError;
 
@@ -190,6 +191,7 @@ impl From<Failure> for Problem {
                 | RuleError::Said => Code::Conflict,
                 RuleError::Unknown => Code::NotFound,
             },
+            Failure::Refused(CommandError::Seed(error)) => of_seed(error),
             Failure::Refused(CommandError::People(error)) => match error {
                 PeopleError::Name(_) => Code::BadRequest,
                 PeopleError::Unknown(_) => Code::NotFound,
@@ -202,6 +204,22 @@ impl From<Failure> for Problem {
             },
         };
         Self::new(code, failure.to_string())
+    }
+}
+
+fn of_seed(error: &SeedError) -> Code {
+    match error {
+        SeedError::About | SeedError::Lasts | SeedError::Size => Code::BadRequest,
+        SeedError::Budget { .. }
+        | SeedError::Composted
+        | SeedError::Expired
+        | SeedError::Held
+        | SeedError::Many
+        | SeedError::NotHere
+        | SeedError::Planted
+        | SeedError::Planting
+        | SeedError::Slow => Code::Conflict,
+        SeedError::Unknown => Code::NotFound,
     }
 }
 

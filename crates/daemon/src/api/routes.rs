@@ -16,6 +16,7 @@ pub(super) mod people;
 pub(super) mod probes;
 pub(super) mod proofs;
 pub(super) mod rules;
+pub(super) mod seeds;
 pub(super) mod status;
 pub(super) mod transfers;
 

@@ -14,6 +14,7 @@ mod messages;
 mod people;
 mod proofs;
 mod rules;
+mod seeds;
 mod transfers;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,10 @@ pub use proofs::EntryProof;
 pub use rules::{
     NewChallenge, NewConfirmation, NewRule, RuleAnswer, RuleEvidence, RuleRow, RuleSaid,
     RuleStance, Rules, WordRow,
+};
+pub use seeds::{
+    NewLater, SeedAnswer, SeedHidden, SeedOffer, SeedProgress, SeedRefused, SeedRow, SeedSaid,
+    SeedState, Seeds,
 };
 pub use transfers::{
     NewTransfer, ProposedTransfer, ProvenTransfer, TransferAnswer, TransferList, TransferRow,

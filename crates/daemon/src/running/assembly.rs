@@ -26,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::report::{Reporter, short};
 use crate::runtime::{Condition, Desk, Runtime};
 use crate::settings::Settings;
+use crate::shelf::Shelf;
 use crate::store_thread::{Ended, StoreThread};
 use crate::tls;
 use crate::verify::Verifier;
@@ -99,6 +100,7 @@ impl Start {
             invites,
             tls: tls.clone(),
             discovery: discovery.clone(),
+            shelf: Shelf::of(&settings.directory),
         });
         directory::write_run_file(&settings.directory, &run)?;
         announce(node, fresh, &run);
@@ -159,8 +161,12 @@ impl Start {
         let (store, store_ended) =
             StoreThread::start(store, tenancy, stored_sender, metrics.store.clone())
                 .map_err(system)?;
+        let shelf = Shelf::of(&settings.directory);
+        if let Err(error) = shelf.keep_only(&node.seeds().kept()) {
+            tracing::warn!(%error, "what no seed needs could not be removed");
+        }
         let (worked_sender, worked) = mpsc::channel(COMPLETIONS_MAX);
-        let workshop = Workshop::start(worked_sender).map_err(system)?;
+        let workshop = Workshop::start(worked_sender, &shelf).map_err(system)?;
         let verifier = Verifier::start(network, verified_sender).map_err(system)?;
         let life_ms = settings.message_life_s.saturating_mul(1_000);
         let life_ms = life_ms.min(home.network.message_life_ms_max);
@@ -266,6 +272,7 @@ fn node_config(settings: &Settings, home: &Home, door: &Door) -> node::Config {
     node::Config {
         quorums: settings.quorums(),
         rules: home.network.rules.clone(),
+        seeds: settings.seeds(),
         ..node::Config::new(engine)
     }
 }

@@ -29,7 +29,7 @@ impl Held {
                 answers.push(*id);
                 false
             }
-            Effect::Net(_) => true,
+            Effect::Net(_) | Effect::Seed(_) => true,
         });
         answers
     }

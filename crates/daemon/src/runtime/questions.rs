@@ -75,7 +75,7 @@ impl Runtime {
         for effect in effects {
             match effect {
                 Effect::Answer(answered, answer) if answered == id => found = Some(answer),
-                Effect::Answer(..) | Effect::Net(_) => rest.push(effect),
+                Effect::Answer(..) | Effect::Net(_) | Effect::Seed(_) => rest.push(effect),
             }
         }
         self.perform(rest);

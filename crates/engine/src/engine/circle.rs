@@ -237,6 +237,9 @@ impl Engine {
     }
 
     fn let_go(&mut self, id: LinkId, now: Now) {
+        if self.links.get(id).is_some_and(|link| now.time() < link.kept_until) {
+            return;
+        }
         let wait_ms = self.config.rotate_ms;
         self.hang_up(id, Reason::Rotated, "the place goes to another peer", wait_ms, now);
     }

@@ -48,7 +48,7 @@ impl Lab {
                         };
                     }
                 }
-                Effect::Net(_) => {}
+                Effect::Net(_) | Effect::Seed(_) => {}
             }
         }
         answer

@@ -70,6 +70,7 @@ impl Node {
             Decision::AgreeTransfer(id, said) => Ok(self.transfers.check_yes(id, said)?),
             Decision::RefuseTransfer(id) => Ok(self.transfers.check_no(id)?),
             Decision::FinishTransfer(id) => Ok(self.transfers.check_done(id)?),
+            Decision::Seed(seed) => self.check_seed(seed, now),
             Decision::RemovePerson(name) => Ok(self.people.check_known(name)?),
         }
     }
@@ -129,6 +130,7 @@ impl Node {
                 self.transfers.done(&id, now)?;
                 Ok(Some(Answer::Done))
             }
+            Decision::Seed(seed) => self.carry_out_seed(actor, seed, now).map(Some),
             Decision::RemovePerson(name) => {
                 self.people.remove(&name);
                 Ok(None)
@@ -136,7 +138,7 @@ impl Node {
         }
     }
 
-    fn check_message(&self, message: &Message) -> Result<(), CommandError> {
+    pub(super) fn check_message(&self, message: &Message) -> Result<(), CommandError> {
         message.check()?;
         self.check_size(message.topic.len() + message.payload.len())
     }
@@ -199,7 +201,12 @@ impl Node {
         self.rule(rule)
     }
 
-    fn tell(&mut self, message: Message, life_ms: u64, now: Now) -> Result<Answer, CommandError> {
+    pub(super) fn tell(
+        &mut self,
+        message: Message,
+        life_ms: u64,
+        now: Now,
+    ) -> Result<Answer, CommandError> {
         let class = self.engine.class_of_own(message.class, now);
         let links = self.engine.links_len();
         let ids = self.engine.write(vec![(Content::Message(message), life_ms)], now);
@@ -217,6 +224,7 @@ impl Node {
                 engine::Effect::Report(Event::Accepted(accepted)) => {
                     self.hear(accepted, now);
                     answers.extend(self.rules.hear(accepted, &me, now));
+                    self.seeds.hear(accepted, now);
                 }
                 engine::Effect::Report(Event::Sealed(sealed)) => {
                     let it = &sealed.checkpoint;
@@ -227,6 +235,7 @@ impl Node {
         }
         let mut rows = self.alerts.rows();
         rows.append(&mut self.rules.rows());
+        rows.append(&mut self.seeds.rows());
         rows.append(&mut self.people.rows());
         write_beside(effects, rows);
         if !answers.is_empty() && self.may_write(now).is_ok() {

@@ -26,6 +26,16 @@ pub enum Deed {
     RefuseTransfer,
     /// Our part of a transfer is done.
     FinishTransfer,
+    /// A seed is offered to everybody.
+    OfferSeed,
+    /// A seed is taken in.
+    PlantSeed,
+    /// A seed is declined.
+    CompostSeed,
+    /// A seed is looked at later.
+    PostponeSeed,
+    /// A seed that was taken in goes again.
+    UprootSeed,
     /// Somebody is named.
     AddPerson,
     /// A name is taken away.
@@ -39,7 +49,7 @@ pub struct UnknownDeed;
 
 impl Deed {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::RaiseAlert,
         Self::AcknowledgeAlert,
         Self::DisputeAlert,
@@ -50,6 +60,11 @@ impl Deed {
         Self::AgreeTransfer,
         Self::RefuseTransfer,
         Self::FinishTransfer,
+        Self::OfferSeed,
+        Self::PlantSeed,
+        Self::CompostSeed,
+        Self::PostponeSeed,
+        Self::UprootSeed,
         Self::AddPerson,
         Self::RemovePerson,
     ];
@@ -67,6 +82,11 @@ impl Deed {
             Self::AgreeTransfer => "transfer.yes",
             Self::RefuseTransfer => "transfer.no",
             Self::FinishTransfer => "transfer.done",
+            Self::OfferSeed => "seed.offer",
+            Self::PlantSeed => "seed.plant",
+            Self::CompostSeed => "seed.compost",
+            Self::PostponeSeed => "seed.later",
+            Self::UprootSeed => "seed.uproot",
             Self::AddPerson => "people.add",
             Self::RemovePerson => "people.remove",
         }
@@ -85,12 +105,17 @@ impl Deed {
             | Self::AgreeTransfer
             | Self::ChallengeRule
             | Self::CommitRule
+            | Self::CompostSeed
             | Self::ConfirmRule
             | Self::DisputeAlert
             | Self::FinishTransfer
+            | Self::OfferSeed
+            | Self::PlantSeed
+            | Self::PostponeSeed
             | Self::ProposeTransfer
             | Self::RaiseAlert
-            | Self::RefuseTransfer => false,
+            | Self::RefuseTransfer
+            | Self::UprootSeed => false,
         }
     }
 }

@@ -168,7 +168,7 @@ impl Lab {
                 Effect::Net(engine::Effect::Report(engine::Event::Accepted(it))) => {
                     self.told.push(*it);
                 }
-                Effect::Net(_) => {}
+                Effect::Net(_) | Effect::Seed(_) => {}
             }
         }
         answer

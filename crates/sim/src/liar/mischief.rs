@@ -85,7 +85,7 @@ impl Liar {
             .filter(|it| match it {
                 // The story's own command numbers are not ours.
                 Effect::Answer(..) | Effect::Net(engine::Effect::Report(_)) => false,
-                Effect::Net(_) => true,
+                Effect::Net(_) | Effect::Seed(_) => true,
             })
             .collect()
     }

@@ -116,6 +116,7 @@ fn silent(frame: Frame) -> Option<Frame> {
         | Frame::Piece(_)
         | Frame::Push(_)
         | Frame::Records(_)
+        | Frame::Seed(_)
         | Frame::Sketch(_)
         | Frame::Summary(_) => None,
     }

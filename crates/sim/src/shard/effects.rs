@@ -28,6 +28,8 @@ impl Shard {
                     continue;
                 }
                 Effect::Net(effect) => effect,
+                // A simulated machine keeps no contents: nobody plants there.
+                Effect::Seed(_) => continue,
             };
             if let Net::Persist(batch) = effect {
                 let done_us = self.disk_us(ground, at, at_us);

@@ -84,7 +84,7 @@ impl Actor for Witness {
                     let direct = matches!(Frame::decode(bytes), Ok(Frame::Direct(_)));
                     assert!(!direct || *class == Class::Normal);
                 }
-                Effect::Net(_) => {}
+                Effect::Net(_) | Effect::Seed(_) => {}
             }
         }
         effects

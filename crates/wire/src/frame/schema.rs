@@ -5,7 +5,7 @@ use prost::Message as _;
 
 use super::{
     Carried, Chunk, Compare, Council, Direct, Fetch, Frame, Goodbye, Have, Hello, Item, Peers,
-    PeersWanted, Ping, Pong, Push, Range, Reason, Records, Report, Set, SetSummary, ShortId,
+    PeersWanted, Ping, Pong, Push, Range, Reason, Records, Report, Seed, Set, SetSummary, ShortId,
     Sketch, Subtree, Summary, TreeId, View, Wanted,
 };
 use crate::generated::{self, frame::Kind};
@@ -43,6 +43,7 @@ impl Frame {
             Kind::Pull(it) => Self::Pull(Pull::from_schema(&it)?),
             Kind::Push(it) => Self::Push(Push::from_schema(it)?),
             Kind::Records(it) => Self::Records(Records::from_schema(it)?),
+            Kind::Seed(it) => Self::Seed(Seed::from_schema(it)?),
             Kind::Sketch(it) => Self::Sketch(Sketch::from_schema(it)?),
             Kind::Summary(it) => Self::Summary(Summary::from_schema(Some(&it))?),
         })
@@ -81,6 +82,7 @@ impl Frame {
             Self::Pull(it) => Kind::Pull(it.to_schema()),
             Self::Push(it) => Kind::Push(it.to_schema()),
             Self::Records(it) => Kind::Records(it.to_schema()),
+            Self::Seed(it) => Kind::Seed(it.to_schema()),
             Self::Sketch(it) => Kind::Sketch(it.to_schema()),
             Self::Summary(it) => Kind::Summary(it.to_schema()),
         }

@@ -8,8 +8,9 @@ use crate::{
     Bridged, Carried, CarriedHead, Chunk, ChunkPart, ChunkRefusal, ChunkStep, Class, Compare,
     Content, Digest, Direct, DirectStep, Entry, Fetch, Found, Frame, Goodbye, Have, Head, Hello,
     Hlc, Item, Message, MessageKind, NodeId, Offer, Peers, PeersWanted, Piece, PieceSet, Ping,
-    Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, RouteId, Set, SetSummary,
-    ShortId, Signed, Sketch, SketchStep, Subtree, Summary, TreeId, View, Wanted, limits,
+    Pong, Profile, Pull, Push, Range, Reason, Record, Records, Report, RouteId, Seed, SeedPiece,
+    SeedRefusal, SeedStep, Set, SetSummary, ShortId, Signed, Sketch, SketchStep, Subtree, Summary,
+    TreeId, View, Wanted, limits,
 };
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -92,6 +93,7 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         piece(),
         records(),
         chunk(),
+        seed(),
         sketch(),
         summary().prop_map(Frame::Summary),
     ]
@@ -111,6 +113,17 @@ fn direct() -> impl Strategy<Value = Frame> {
     ];
     (any::<[u8; 16]>(), step)
         .prop_map(|(route, step)| Frame::Direct(Direct { route: RouteId(route), step }))
+}
+
+fn seed() -> impl Strategy<Value = Frame> {
+    let wanted = (0..9_u32, 1..=64_u32).prop_map(|(from, count)| SeedStep::Wanted { from, count });
+    let path = vec(any::<[u8; 32]>(), 0..=limits::SEED_PATH_MAX);
+    let piece = (any::<u32>(), vec(any::<u8>(), 1..600), path).prop_map(|(index, bytes, path)| {
+        SeedStep::Piece(SeedPiece { index, bytes: bytes.into(), path })
+    });
+    let refused = prop_oneof![Just(SeedRefusal::Absent), Just(SeedRefusal::Exhausted)];
+    let step = prop_oneof![wanted, piece, refused.prop_map(SeedStep::Refused)];
+    (digest(), step).prop_map(|(id, step)| Frame::Seed(Seed { id, step }))
 }
 
 fn signature_of(one: &Digest, two: &Digest) -> [u8; 64] {

@@ -9,8 +9,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::any;
 use crate::{
-    Closing, Digest, Identity, Letter, LetterId, LinkWord, NodeId, Proof, RouteId, Signed, Subject,
-    fuzz,
+    Closing, Digest, Identity, Letter, LetterId, LinkWord, NodeId, Proof, RouteId, Side, Signed,
+    Subject, Terms, TransferRecord, TransferStep, TransferWord, fuzz,
 };
 
 /// Replays a corpus; `UPDATE=1` writes the seeds first.
@@ -94,6 +94,41 @@ fn letters_of_the_corpus_are_read_or_refused() {
         letter.encode(&network, &RouteId([route; 16]), &to, &author)
     };
     check("letter", fuzz::letter, hurt((6..9).map(letter).collect()));
+}
+
+#[test]
+fn transfers_of_the_corpus_are_read_or_refused() {
+    let node = |seed: u8| Identity::from_seed([seed; 32]).id();
+    let terms = Terms {
+        id: Digest([4; 32]),
+        giver: node(1),
+        taker: node(2),
+        proposer: Side::Taker,
+        kind: "water".to_owned(),
+        amount: 500_000,
+        unit: "L".to_owned(),
+        tick_ms: 30_000,
+        decide_by_ms: 1_800_000_000_000,
+        replaces: Some(Digest([5; 32])),
+    };
+    let proof = Bytes::from_static(b"a proof");
+    let words = [
+        TransferWord::Offer(terms.encode(), [1; 64]),
+        TransferWord::Open([2; 64]),
+        TransferWord::Seal(3, proof.clone()),
+        TransferWord::Reveal(3, proof.clone()),
+        TransferWord::Accept(3, Digest([6; 32]), [3; 64]),
+        TransferWord::Close,
+        TransferWord::Done([4; 64]),
+    ];
+    let steps = words.into_iter().map(|what| TransferStep { id: Digest([4; 32]), what }.encode());
+    let mut seeds: Vec<Vec<u8>> = steps.map(|it| it.to_vec()).collect();
+    seeds.push(terms.encode().to_vec());
+    let seals = [proof.clone(), proof];
+    let record =
+        TransferRecord { terms: terms.encode(), seals, tick: 3, ..TransferRecord::default() };
+    seeds.push(record.encode().to_vec());
+    check("transfer", fuzz::transfer, hurt(seeds));
 }
 
 #[test]

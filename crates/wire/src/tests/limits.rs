@@ -5,8 +5,8 @@ use bytes::Bytes;
 use crate::{
     Address, Carried, Chunk, ChunkPart, ChunkStep, Compare, Content, Digest, Direct, DirectStep,
     Entry, Fetch, Frame, Goodbye, Hlc, Identity, Item, Message, Profile, Proof, Range, Reason,
-    Record, Records, RouteId, Set, Signed, Sketch, SketchStep, Subtree, TransferStep, TransferWord,
-    View, Wanted, WireError, limits,
+    Record, Records, RouteId, Seed, SeedPiece, SeedStep, Set, Signed, Sketch, SketchStep, Subtree,
+    TransferStep, TransferWord, View, Wanted, WireError, limits,
 };
 
 /// What is too large, how large, and what is allowed; `None` if it passes.
@@ -167,6 +167,26 @@ fn a_letter_is_short_and_goes_only_so_far() {
     let far = Bytes::from(step(DirectStep::Seek { to, hops: u8::MAX }).encode());
     let hops = limits::DIRECT_HOPS_MAX;
     assert_eq!(Frame::decode(&far), Ok(step(DirectStep::Seek { to, hops })));
+}
+
+#[test]
+fn a_piece_of_a_seed_fits_one_frame_and_few_are_asked_for_at_once() {
+    // SEED-3
+    let seed = |step| frame(&Frame::Seed(Seed { id: Digest::default(), step }));
+    let piece = |bytes: usize, path: usize| {
+        let (bytes, path) = (Bytes::from(vec![1; bytes]), vec![[0; 32]; path]);
+        seed(SeedStep::Piece(SeedPiece { index: u32::MAX, bytes, path }))
+    };
+    check("bytes of a seed's piece", limits::SEED_PIECE_BYTES, |size| piece(size.max(1), 0));
+    check("hashes of a seed's piece", limits::SEED_PATH_MAX, |size| piece(1, size));
+    check("pieces of a seed", limits::SEED_WISH_MAX, |size| {
+        seed(SeedStep::Wanted { from: 0, count: u32::try_from(size).unwrap().max(1) })
+    });
+    for (from, count) in [(0, 0), (u32::MAX, 1)] {
+        let wish =
+            Frame::Seed(Seed { id: Digest::default(), step: SeedStep::Wanted { from, count } });
+        assert!(Frame::decode(&wish.encode().into()).is_err(), "{from} {count}");
+    }
 }
 
 #[test]

@@ -80,8 +80,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "node",
         &[
+            "blake3",
             "bytes",
             "curve25519-dalek",
+            "encoding_rs",
             "engine",
             "merkle",
             "rand_chacha",

@@ -43,7 +43,7 @@ impl Lab {
             match effect {
                 Effect::Answer(_, it) => answer = Some(it),
                 Effect::Net(engine::Effect::Persist(batch)) => self.write(batch),
-                Effect::Net(_) => {}
+                Effect::Net(_) | Effect::Seed(_) => {}
             }
         }
         answer
