@@ -88,6 +88,8 @@ pub enum Row {
     Sealed(u64),
     /// Evidence, by height and guilty attester.
     Evidence(u64, u16),
+    /// The moment of the newest checkpoint that our state was (STATE-9); the council does not read it.
+    Matched,
 }
 
 /// What one node knows of the checkpoint in the making, and of the last ones.

@@ -22,6 +22,8 @@ pub(crate) struct Network {
     pub(crate) message_life_ms_max: u64,
     /// Slots of an author in each collection and hour of expiry.
     pub(crate) slots_max: usize,
+    /// How long deletions are kept where there are attesters, milliseconds; 0 for ever.
+    pub(crate) deletion_ms: u64,
     /// Alerts of one author that go first at once.
     pub(crate) alert_burst: u64,
     /// How often an author gains one back, milliseconds.
@@ -39,6 +41,7 @@ struct File {
     body_bytes_max: Option<usize>,
     message_life_h_max: Option<u64>,
     appended_max: Option<usize>,
+    deletion_days: Option<u64>,
     #[serde(default)]
     alerts: AlertBudget,
     #[serde(default)]
@@ -95,6 +98,14 @@ impl Network {
         if !(1..=SLOTS_MAX).contains(&slots_max) {
             return Err(format!("appended_max must be 1 to {SLOTS_MAX}"));
         }
+        let days = file.deletion_days.unwrap_or(DELETION_DAYS_DEFAULT);
+        if DELETION_DAYS_MAX < days {
+            return Err(format!("deletion_days must be 0 (for ever) to {DELETION_DAYS_MAX}"));
+        }
+        if file.deletion_days.is_some_and(|days| 0 < days) && file.attester.is_empty() {
+            let why = "deletion_days needs attesters: without them deletions are kept for ever";
+            return Err(why.to_owned());
+        }
         let checkpoints = match (file.attester.is_empty(), file.checkpoints) {
             (true, None) => None,
             (true, Some(_)) => {
@@ -115,6 +126,7 @@ impl Network {
             body_bytes_max,
             message_life_ms_max,
             slots_max,
+            deletion_ms: days * 24 * HOUR_MS,
             alert_burst,
             alert_every_ms,
             rules: policy(&file.rules)?,
@@ -180,5 +192,8 @@ const BODY_BYTES_MIN: usize = 4_096;
 const HOUR_MS: u64 = 3_600_000;
 /// Appended entries of an author that stay, in each collection and hour of expiry.
 const SLOTS_DEFAULT: usize = 1_000;
+/// Longer than a node is away; a century is for ever.
+const DELETION_DAYS_DEFAULT: u64 = 90;
+const DELETION_DAYS_MAX: u64 = 36_500;
 /// A slot's number has six digits.
 const SLOTS_MAX: usize = 1_000_000;

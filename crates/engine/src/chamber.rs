@@ -19,12 +19,25 @@ pub(crate) struct Chamber {
     pins: VecDeque<Pin>,
     /// The state as of the newest checkpoints that we held, for newcomers; the older one makes room.
     anchors: VecDeque<Map>,
+    /// The moment of the newest checkpoint that our state was; 0 where it was none, or is being mended.
+    pub(crate) matched_ms: u64,
+    /// How long it has been none.
+    pub(crate) missed: Option<Missed>,
     /// When it sits again.
     sit_at: Time,
     /// When a neighbour is asked what it knows.
     pub(crate) ask_at: Time,
     /// Questions answered lately.
     pub(crate) answers: Budget,
+}
+
+/// Checkpoints that our state was not, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Missed {
+    pub(crate) since: Time,
+    pub(crate) count: u32,
+    /// How often it was mended in vain.
+    pub(crate) mended: u32,
 }
 
 /// The state as of a moment.
@@ -49,12 +62,24 @@ enum News {
 impl Chamber {
     /// Opens it, where the network has attesters.
     pub(crate) fn new(config: &Config, kept: Vec<(Row, Vec<u8>)>, now: Now) -> Option<Self> {
-        let Checkpoints { pace, committee, seat } = config.checkpoints.clone()?;
+        let Checkpoints { pace, committee, seat, deletion_ms: _ } = config.checkpoints.clone()?;
         let genesis = Head::genesis(config.network, committee);
+        let matched = kept.iter().find(|(row, _)| *row == Row::Matched);
+        let matched =
+            matched.and_then(|(_, it)| Some(u64::from_be_bytes(it.as_slice().try_into().ok()?)));
         let council = Council::new(pace, seat, genesis, kept);
         let (sit_at, ask_at) = (now.time(), now.after(config.heartbeat_ms));
         let (pins, anchors) = (VecDeque::new(), VecDeque::new());
-        Some(Self { council, pins, anchors, sit_at, ask_at, answers: Budget::default() })
+        Some(Self {
+            council,
+            pins,
+            anchors,
+            matched_ms: matched.unwrap_or(0),
+            missed: None,
+            sit_at,
+            ask_at,
+            answers: Budget::default(),
+        })
     }
 
     /// When it wants a tick.
@@ -91,16 +116,19 @@ impl Chamber {
         facts.map_or_else(Vec::new, |facts| self.council.look(facts, now.unix_ms))
     }
 
-    /// Keeps the state as it was at a final checkpoint, if a pin is that or `as_of` is.
-    pub(crate) fn anchor(&mut self, cut_ms: u64, root: &Digest, as_of: Option<Map>) {
+    /// Keeps the state as it was at a final checkpoint, if a pin is that or `as_of` is. Says whether our state is.
+    pub(crate) fn anchor(&mut self, cut_ms: u64, root: &Digest, as_of: Option<Map>) -> bool {
+        let holds = as_of.as_ref().map(|map| map.root() == *root);
         let pinned = self.pins.iter().find(|pin| pin.cut_ms == cut_ms).map(|pin| pin.map.clone());
         let Some(map) = pinned.into_iter().chain(as_of).find(|map| map.root() == *root) else {
-            return;
+            return false;
         };
         if ANCHORS_MAX <= self.anchors.len() {
             self.anchors.pop_front();
         }
         self.anchors.push_back(map);
+        // What came too late for the pin may stand in our state.
+        holds.unwrap_or(true)
     }
 
     /// Returns the state as of checkpoints, the newest first.

@@ -189,6 +189,9 @@ pub struct Checkpoints {
     pub committee: Arc<Committee>,
     /// Set where this node has an attester's key.
     pub seat: Option<Seat>,
+    /// How long a deletion is kept, so that no older write comes back, ms (the network file's default: 90 days; 0
+    /// for ever): longer than a node is away.
+    pub deletion_ms: u64,
 }
 
 /// What becomes of messages without a signature.
@@ -201,6 +204,11 @@ pub enum Unsigned {
 }
 
 impl Config {
+    /// How long a deletion is kept, ms; 0 for ever, as where nobody attests what was there (STATE-8).
+    pub(crate) fn deletions_end_ms(&self) -> u64 {
+        self.checkpoints.as_ref().map_or(0, |it| it.deletion_ms)
+    }
+
     /// A node on the internet or in a lab: the defaults.
     #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn server(network: NetworkId) -> Self {

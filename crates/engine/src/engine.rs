@@ -48,6 +48,7 @@ mod council;
 mod direct;
 mod greet;
 mod lattice;
+mod mending;
 mod mix;
 mod probe;
 mod records;
@@ -113,6 +114,7 @@ pub struct Engine {
     circle: circle::Circle,
     exchanges: Exchanges,
     chunks: snapshot::Chunks,
+    pasts: mending::Pasts,
     mix: mix::Mix,
     search: search::Search,
     probing: probe::Probing,
@@ -192,7 +194,7 @@ impl Engine {
     ) -> Self {
         let me = identity.id();
         let mut random = Random::new(seed);
-        let mut author = Author::new(identity, config.network, kept.author, now);
+        let mut author = Author::new(identity, &config, kept.author, now);
         let sets = Sets::new(&config, &kept);
         let content = profile_of(&config, &BTreeSet::new());
         let signed = own_profile(&kept.book, &me, config.network, &content);
@@ -240,6 +242,7 @@ impl Engine {
             circle: circle::Circle::new(),
             exchanges: Exchanges::default(),
             chunks: snapshot::Chunks::default(),
+            pasts: mending::Pasts::default(),
             search: search::Search::default(),
             mix: mix::Mix::new(now.after(config.shuffle_ms), config.shuffle_ms),
             probing: probe::Probing::new(now.time(), config.probe_every_ms),
@@ -251,6 +254,7 @@ impl Engine {
             config,
         };
         engine.look_around();
+        engine.look_back();
         engine.ask_to_fill();
         if is_new {
             engine.secure_pen();
@@ -288,6 +292,9 @@ impl Engine {
             }
             Input::Loaded(ticket, records) if self.chunks.supplier.is_reading(ticket) => {
                 self.chunk_loaded(ticket, records, now);
+            }
+            Input::Loaded(ticket, records) if self.pasts.is_reading(ticket) => {
+                self.past_read(ticket, records, now);
             }
             Input::Loaded(ticket, records) => self.loaded(ticket, records, now),
             Input::Tick => self.tick(now),

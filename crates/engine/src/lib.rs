@@ -18,6 +18,7 @@ mod event;
 mod exchanges;
 mod filling;
 mod forest;
+mod horizon;
 mod hours;
 mod intake;
 mod links;

@@ -10,8 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use merkle::{Leaf, Map, Prefix, join};
-use wire::{ChunkPart, Digest, Item, Opened, limits};
+use wire::{ChunkPart, Digest, Item, Opened, RecordId, limits};
 
+use crate::horizon::Line;
 use crate::{Joining, LinkId, Now, Time};
 
 /// One run, from the first wish to the last.
@@ -19,6 +20,10 @@ use crate::{Joining, LinkId, Now, Time};
 pub(crate) struct Newcomer {
     /// The checkpoint that is fetched; `None` for what peers happen to hold.
     height: Option<u64>,
+    purpose: Purpose,
+    /// What is older than this and not in the checkpoint is dropped (STATE-10); `None` where there is no checkpoint, or
+    /// deletions are kept for ever.
+    line: Option<Line>,
     /// Who is asked what there is at all.
     pub(crate) lister: LinkId,
     /// When the first wish is made.
@@ -41,12 +46,23 @@ pub(crate) struct Newcomer {
     progress: Time,
 }
 
+/// Why chunks are fetched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// We lack most of the state: whatever there is will do.
+    Join,
+    /// Our state is not the checkpoint's: nothing but that will do.
+    Mend,
+}
+
 /// A prefix whose entries are wished.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Wish {
     prefix: Prefix,
     /// Of all under it; `None` for whatever a peer holds there.
     hash: Option<Digest>,
+    /// Whether that follows from the checkpoint.
+    signed: bool,
     /// Entries under it, as far as it is known.
     count: u64,
     /// Who does not hold it, or did not send it.
@@ -79,6 +95,25 @@ pub(crate) struct Whole {
     pub(crate) records: Vec<Opened>,
     /// Places whose records did not come with it.
     pub(crate) keys: Vec<Digest>,
+    /// All that the checkpoint has there, and behind which line that is all there is.
+    pub(crate) past: Option<(Line, Signed)>,
+}
+
+/// All that a checkpoint has under a prefix.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    pub(crate) prefix: Prefix,
+    pub(crate) leaves: BTreeMap<Digest, RecordId>,
+}
+
+/// The checkpoint that is fetched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) height: u64,
+    pub(crate) root: Digest,
+    pub(crate) entries: u64,
+    /// Behind which all that there is, is in it.
+    pub(crate) line: Option<Line>,
 }
 
 /// A question for a peer.
@@ -109,6 +144,8 @@ impl Newcomer {
     pub(crate) fn begin(lister: LinkId, entries: u64, start_at: Time, now: Now) -> Self {
         Self {
             height: None,
+            purpose: Purpose::Join,
+            line: None,
             lister,
             start_at,
             wishes: Vec::new(),
@@ -124,18 +161,38 @@ impl Newcomer {
         }
     }
 
+    /// Begins to make our state what a checkpoint's is, from all that are linked; the first of them has it.
+    pub(crate) fn mend(links: &[LinkId], wanted: Wanted, now: Now) -> Option<Self> {
+        let mut newcomer = Self::begin(*links.first()?, wanted.entries, now.time(), now);
+        newcomer.purpose = Purpose::Mend;
+        links.iter().for_each(|link| newcomer.supplied_by(*link));
+        newcomer.start(Some(wanted), now);
+        Some(newcomer)
+    }
+
+    /// Returns why this is done.
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// Returns the checkpoint that was fetched.
+    pub(crate) fn height(&self) -> Option<u64> {
+        self.height
+    }
+
     /// Says whether the first wish is due.
     pub(crate) fn is_due(&self, now: Now) -> bool {
         self.wished == 0 && self.wishes.is_empty() && self.start_at <= now.time()
     }
 
     /// Makes the first wish: the state of a checkpoint, or all that the lister holds.
-    pub(crate) fn start(&mut self, checkpoint: Option<(u64, Digest, u64)>, now: Now) {
-        self.height = checkpoint.map(|(height, ..)| height);
-        let hash = checkpoint.map(|(_, root, _)| root);
-        self.entries = checkpoint.map_or(self.entries, |(.., entries)| entries);
+    pub(crate) fn start(&mut self, checkpoint: Option<Wanted>, now: Now) {
+        self.height = checkpoint.map(|it| it.height);
+        self.line = checkpoint.and_then(|it| it.line);
+        self.entries = checkpoint.map_or(self.entries, |it| it.entries);
         self.progress = now.time();
-        self.wish(Wish::new(Prefix::ALL, hash, self.entries));
+        let hash = checkpoint.map(|it| it.root);
+        self.wish(Wish::new(Prefix::ALL, hash, self.entries, hash.is_some()));
     }
 
     /// Notes that a peer has more than we do.
@@ -197,13 +254,14 @@ impl Newcomer {
         while last < at {
             at -= 1;
             if self.suppliers.keys().all(|link| self.wishes[at].tried.contains(link)) {
-                if self.wishes[at].hash.is_none() {
-                    // Nobody sends it: a comparison will tell.
+                if self.wishes[at].hash.is_none() || self.purpose == Purpose::Mend {
+                    // Nobody sends it: a comparison will tell, or the next checkpoint.
                     self.wishes.remove(at);
                     continue;
                 }
                 // Nobody holds that any more: whatever they hold now, then (SNAP-4).
                 self.wishes[at].hash = None;
+                self.wishes[at].signed = false;
                 self.wishes[at].tried.clear();
             }
             if let Some(link) = self.supplier_for(&self.wishes[at], now) {
@@ -258,7 +316,7 @@ impl Newcomer {
                 self.held = self.held.saturating_add(part.count).min(self.entries);
                 continue;
             }
-            self.wish(Wish::new(prefix, Some(part.hash), part.count));
+            self.wish(Wish::new(prefix, Some(part.hash), part.count, asked.wish.signed));
         }
         Ok(())
     }
@@ -300,9 +358,13 @@ impl Newcomer {
         self.progress = now.time();
         self.came += asked.records.len() as u64;
         self.held = self.held.saturating_add(count as u64).min(self.entries);
+        let leaves = asked.records.iter().map(|(leaf, _)| leaf).chain(&asked.items);
+        let signed = leaves.map(|leaf| (leaf.key, leaf.value)).collect();
+        let signed = Signed { prefix: asked.wish.prefix, leaves: signed };
+        let past = self.line.filter(|_| asked.wish.signed).map(|line| (line, signed));
         let keys = asked.items.iter().map(|it| it.key).collect();
         let records = asked.records.into_iter().map(|(_, it)| it).collect();
-        self.whole.push_back(Whole { link, records, keys });
+        self.whole.push_back(Whole { link, records, keys, past });
         Ok(())
     }
 
@@ -410,8 +472,8 @@ impl Newcomer {
 }
 
 impl Wish {
-    fn new(prefix: Prefix, hash: Option<Digest>, count: u64) -> Self {
-        Self { prefix, hash, count, tried: BTreeSet::new(), lost: 0 }
+    fn new(prefix: Prefix, hash: Option<Digest>, count: u64, signed: bool) -> Self {
+        Self { prefix, hash, signed, count, tried: BTreeSet::new(), lost: 0 }
     }
 }
 

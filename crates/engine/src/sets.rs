@@ -12,7 +12,9 @@ use wire::{
 };
 
 use crate::filling::Filling;
+use crate::horizon::{Horizon, Line};
 use crate::hours::Hours;
+use crate::newcomer::Signed;
 use crate::young::Young;
 use crate::{Config, Drop, Keep, Kept, Label, Maps, Snapshot};
 
@@ -28,6 +30,8 @@ pub(crate) struct Sets {
     slots_max: u32,
     /// Which entries expire when.
     hours: Hours,
+    /// How far back entries go.
+    horizon: Horizon,
     /// Times the state changed.
     version: u64,
     /// What was created lately.
@@ -74,6 +78,8 @@ pub(crate) enum Standing {
     New,
     /// There is no room for it.
     NoRoom,
+    /// It is older than anything that we lack (STATE-9).
+    Past,
     /// A newer record stands in its place.
     Stale,
 }
@@ -84,8 +90,11 @@ impl Sets {
             Some(maps) => (Maps::clone(maps), Filling::begin()),
             None => (maps_of(&kept.items), Filling::default()),
         };
-        let mut hours = Hours::default();
-        kept.items.iter().filter(|it| it.set == Set::State).for_each(|it| hours.note(&it.key));
+        let (mut hours, mut horizon) = (Hours::default(), Horizon::new(config.deletions_end_ms()));
+        for kept in kept.items.iter().filter(|it| it.set == Set::State) {
+            hours.note(&kept.key);
+            horizon.note(kept);
+        }
         Self {
             young: Young::new(maps.newest.ms()),
             maps,
@@ -95,6 +104,7 @@ impl Sets {
             entries_max: config.entries_max as u64,
             slots_max: u32::try_from(config.slots_max).unwrap_or(u32::MAX),
             hours,
+            horizon,
             version: 0,
             views: VecDeque::new(),
             looks: VecDeque::new(),
@@ -114,7 +124,10 @@ impl Sets {
     /// Takes what the store had, and remembers what to ask next.
     pub(crate) fn fill(&mut self, set: Set, kept: &[Kept]) {
         self.filling.take(set, kept, self.maps.map_mut(set));
-        kept.iter().filter(|it| it.set == Set::State).for_each(|it| self.hours.note(&it.key));
+        for kept in kept.iter().filter(|it| it.set == Set::State) {
+            self.hours.note(&kept.key);
+            self.horizon.note(kept);
+        }
         if self.filling.is_over() {
             // They may still look into the store, which changes from now on under them.
             self.forget_views();
@@ -234,11 +247,12 @@ impl Sets {
     /// STATE-3). Profiles are no part of a set.
     pub(crate) fn standing(&self, place: &Place, record: &Opened) -> Standing {
         let map = self.map(place.set);
+        let created = record.record.created;
+        let is_past = || place.set == Set::State && self.horizon.is_past(&place.key, created);
         match map.get(&place.key) {
             Some(leaf) if leaf.value == record.id => Standing::Held,
-            Some(leaf) if (record.record.created, record.id) < (Hlc(leaf.stamp), leaf.value) => {
-                Standing::Stale
-            }
+            Some(leaf) if (created, record.id) < (Hlc(leaf.stamp), leaf.value) => Standing::Stale,
+            Some(_) | None if is_past() => Standing::Past,
             Some(_) => Standing::New,
             None => self.room(place),
         }
@@ -246,23 +260,24 @@ impl Sets {
 
     /// Lets a new record in and says what to write. The caller asked [`Sets::standing`] first.
     pub(crate) fn insert(&mut self, place: &Place, opened: &Opened) -> Keep {
-        let leaf = Leaf { key: place.key, value: opened.id, stamp: opened.record.created.0 };
-        let replaced = self.maps.map_mut(place.set).insert(leaf);
-        if place.set == Set::State {
-            self.hours.note(&place.key);
-        }
-        self.entered_ms = opened.record.created.ms();
-        self.maps.newest = self.maps.newest.max(opened.record.created);
-        self.changed(self.entered_ms, place.set, place.key, replaced);
-        if place.set == Set::State {
+        let Place { set, key } = *place;
+        let (id, created) = (opened.id, opened.record.created);
+        let expires_ms = opened.record.expires_ms;
+        let replaced = self.maps.map_mut(set).insert(Leaf { key, value: id, stamp: created.0 });
+        if set == Set::State {
+            self.hours.note(&key);
+            self.horizon.note(&Kept { set, key, id, created, expires_ms });
             self.version += 1;
         }
+        self.entered_ms = created.ms();
+        self.maps.newest = self.maps.newest.max(created);
+        self.changed(self.entered_ms, set, key, replaced);
         Keep {
-            set: place.set,
-            key: place.key,
-            id: opened.id,
-            created: opened.record.created,
-            expires_ms: opened.record.expires_ms,
+            set,
+            key,
+            id,
+            created,
+            expires_ms,
             signed: opened.signed.clone(),
             replaces: replaced.map(|leaf| leaf.value),
             label: label(&opened.record),
@@ -276,6 +291,7 @@ impl Sets {
         let old = old.into_iter().take_while(|leaf| bucket(&leaf.key) < hour);
         let mut gone: Vec<Drop> = old.map(|leaf| self.forget(Set::Messages, leaf)).collect();
         gone.extend(self.expire_entries(unix_ms, max - gone.len()));
+        gone.extend(self.let_deletions_go(max - gone.len()));
         if !gone.is_empty() {
             // They are past as of any moment.
             self.forget_views();
@@ -298,6 +314,43 @@ impl Sets {
         }
         self.version += u64::from(!gone.is_empty());
         gone
+    }
+
+    /// Lets go of deletions that the horizon has passed (STATE-8).
+    fn let_deletions_go(&mut self, max: usize) -> Vec<Drop> {
+        let taken = self.horizon.take(max);
+        let standing = taken.into_iter().filter_map(|(key, id)| {
+            let leaf = self.maps.state.get(&key).filter(|leaf| leaf.value == id)?;
+            self.horizon.is_past(&key, Hlc(leaf.stamp)).then_some(leaf)
+        });
+        let standing: Vec<Leaf> = standing.collect();
+        self.version += u64::from(!standing.is_empty());
+        standing.into_iter().map(|leaf| self.forget(Set::State, leaf)).collect()
+    }
+
+    /// Moves the horizon.
+    pub(crate) fn look_back_to(&mut self, line: Option<Line>) {
+        self.horizon.set(line);
+    }
+
+    /// Says whether deletions wait to be let go: our state is between two horizons.
+    pub(crate) fn is_letting_go(&self) -> bool {
+        self.horizon.is_passing()
+    }
+
+    /// Returns what stands where a checkpoint has nothing or something else, and is older than its horizon.
+    pub(crate) fn past_under(&self, line: &Line, signed: &Signed) -> Vec<Leaf> {
+        let leaves = self.maps.state.leaves(&signed.prefix, None, PAST_MAX);
+        let past = leaves.into_iter().filter(|leaf| line.is_past(&leaf.key, Hlc(leaf.stamp)));
+        past.filter(|leaf| signed.leaves.get(&leaf.key) != Some(&leaf.value)).collect()
+    }
+
+    /// Forgets what is past, if it stands there still.
+    pub(crate) fn forget_past(&mut self, leaf: &Leaf) -> Option<Drop> {
+        self.maps.state.get(&leaf.key).filter(|it| it == leaf)?;
+        self.version += 1;
+        self.forget_views();
+        Some(self.forget(Set::State, *leaf))
     }
 
     /// Returns the slot for the next entry that an author appends: behind the newest one, where the oldest
@@ -507,6 +560,8 @@ fn label(record: &Record) -> Option<Label> {
 
 /// Views kept: our own moment, and those of peers that ask beside it.
 const VIEWS_MAX: usize = 4;
-const HOUR_MS: u64 = 3_600_000;
+pub(crate) const HOUR_MS: u64 = 3_600_000;
+/// Entries looked at in one chunk of a checkpoint: several times what it has. What is left the next one finds.
+const PAST_MAX: usize = 16_384;
 /// Twice what a clock may be off.
 const ENTRIES_LAG_MS: u64 = 2 * wire::limits::CLOCK_AHEAD_MS_MAX;

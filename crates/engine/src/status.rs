@@ -102,6 +102,12 @@ pub struct Counters {
     pub chunks_refused: u64,
     /// Chunks sent to others.
     pub chunks_sent: u64,
+    /// Records older than the horizon that were not taken (STATE-9).
+    pub past_refused: u64,
+    /// Entries dropped because the newest checkpoint has nothing there (STATE-10).
+    pub past_dropped: u64,
+    /// Entries of ours written anew for that reason.
+    pub past_rewritten: u64,
     /// Nodes discovered.
     pub discovered: u64,
     /// Design-A health checks made.

@@ -12,6 +12,7 @@ mod departures;
 mod direct;
 mod doors;
 mod filling;
+mod horizon;
 mod hostile;
 mod intake;
 mod lab;

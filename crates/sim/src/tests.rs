@@ -5,6 +5,7 @@ mod checkpoints;
 mod chunks;
 mod direct;
 mod disk;
+mod horizon;
 mod network;
 mod sketches;
 mod stories;

@@ -316,6 +316,7 @@ pub(crate) fn council_key(row: Row) -> String {
         Row::Seat => "council/1".to_owned(),
         Row::Sealed(height) => format!("council/2/{height:020}"),
         Row::Evidence(height, guilty) => format!("council/3/{height:020}/{guilty:05}"),
+        Row::Matched => "council/4".to_owned(),
     }
 }
 
@@ -327,6 +328,7 @@ pub(crate) fn council_row(key: &str) -> Option<Row> {
         "1" => Row::Seat,
         "2" => Row::Sealed(number()?),
         "3" => Row::Evidence(number()?, u16::try_from(number()?).ok()?),
+        "4" => Row::Matched,
         _ => return None,
     };
     parts.next().is_none().then_some(row)

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::contradiction::Preamble;
+use crate::slot::HOUR_MS;
 use crate::{
     Address, Class, Contradiction, Digest, Hlc, NetworkId, RecordId, Slot, WireError, generated,
     limits,
@@ -161,7 +162,7 @@ impl Record {
             Content::Contradiction(_) if expires_ms != 0 => {
                 return Err(WireError::Field("expires"));
             }
-            Content::Entry(entry) if expires_ms != entry.expires_ms() => {
+            Content::Entry(entry) if !entry.may_expire(expires_ms, created) => {
                 return Err(WireError::Field("expires"));
             }
             Content::Contradiction(_)
@@ -189,6 +190,14 @@ impl Entry {
     /// Returns when it expires, unix milliseconds; 0 for never (STATE-7).
     pub fn expires_ms(&self) -> u64 {
         self.slot().map_or(0, |slot| slot.expires_ms())
+    }
+
+    /// Says whether it may expire then: an appended entry as its name says, a deletion at the beginning of any hour
+    /// after it was written, nothing else ever (STATE-7, STATE-8).
+    fn may_expire(&self, expires_ms: u64, created: Hlc) -> bool {
+        let is_deletion = self.value.is_none() && self.slot().is_none();
+        let hour = expires_ms.is_multiple_of(HOUR_MS) && created.ms() < expires_ms;
+        expires_ms == self.expires_ms() || is_deletion && hour
     }
 
     fn to_schema(&self) -> generated::Entry {

@@ -50,7 +50,8 @@ impl fmt::Display for Slot {
     }
 }
 
-const HOUR_MS: u64 = 3_600_000;
+/// Expiry is by whole hours.
+pub(crate) const HOUR_MS: u64 = 3_600_000;
 /// Fixed, so that names sort as hours and slots do; the last hour lies in the year 3110.
 const HOUR_DIGITS: usize = 7;
 const NUMBER_DIGITS: usize = 6;

@@ -30,6 +30,7 @@ impl Council {
                     self.sealed.extend(sealed.map(|it| (height, Arc::new(it))));
                 }
                 Row::Seat => seat = Some(bytes),
+                Row::Matched => {}
             }
         }
         // Those of old committees first, then the newest: each step is checked once more.

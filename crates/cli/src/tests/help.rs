@@ -27,6 +27,16 @@ fn every_command_shows_an_example() {
 }
 
 #[test]
+fn the_readme_names_every_command() {
+    let readme = include_str!("../../../../README.md");
+    for verb in args::description().get_subcommands() {
+        let name = verb.get_name();
+        let named = [format!("`{name}`"), format!("`{name} ")];
+        assert!(named.iter().any(|it| readme.contains(it)), "README.md does not name `{name}`");
+    }
+}
+
+#[test]
 fn every_example_parses() {
     for mut verb in verbs(&args::description()) {
         let help = verb.render_long_help().to_string();

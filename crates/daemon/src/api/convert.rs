@@ -143,6 +143,9 @@ fn counters(counters: Counters) -> types::Counters {
         chunks_fetched: counters.chunks_fetched,
         chunks_refused: counters.chunks_refused,
         chunks_sent: counters.chunks_sent,
+        past_refused: counters.past_refused,
+        past_dropped: counters.past_dropped,
+        past_rewritten: counters.past_rewritten,
         discovered: counters.discovered,
         door_checks: counters.door_checks,
     }

@@ -265,6 +265,12 @@ pub struct Counters {
     pub chunks_refused: u64,
     /// Chunks of the state sent to others.
     pub chunks_sent: u64,
+    /// Records older than what the state holds that were not taken.
+    pub past_refused: u64,
+    /// Entries dropped because the newest checkpoint lacks them.
+    pub past_dropped: u64,
+    /// Entries of this node that it wrote anew for that reason.
+    pub past_rewritten: u64,
     /// Nodes discovered.
     pub discovered: u64,
     /// Design-A health checks made.

@@ -115,6 +115,17 @@ impl Out<'_> {
                 ("sent", counters.chunks_sent),
             ],
         )?;
+        self.family(
+            "past",
+            "Entries older than the newest checkpoint's horizon",
+            "outcome",
+            MetricType::Counter,
+            &[
+                ("refused", counters.past_refused),
+                ("dropped", counters.past_dropped),
+                ("rewritten", counters.past_rewritten),
+            ],
+        )?;
         self.counter("peers_discovered", "Nodes discovered", counters.discovered)?;
         self.counter("door_checks", "Checks of design-A nodes", counters.door_checks)
     }

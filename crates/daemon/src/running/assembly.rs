@@ -267,7 +267,8 @@ fn node_config(settings: &Settings, home: &Home, door: &Door) -> node::Config {
             let in_it = committee.number(&seat.key.public()).is_some();
             tracing::info!(key = %seat.key.public(), in_first_committee = in_it, "attester");
         }
-        node::engine::Checkpoints { pace, committee, seat: home.seat.clone() }
+        let (seat, deletion_ms) = (home.seat.clone(), home.network.deletion_ms);
+        node::engine::Checkpoints { pace, committee, seat, deletion_ms }
     });
     node::Config {
         quorums: settings.quorums(),

@@ -149,6 +149,11 @@ async fn a_network_file_with_nonsense_is_refused() {
         ("", "missing field `name`"),
         ("name = \"a\"\nbody_bytes_max = 1", "body_bytes_max must be 4096 to 262144"),
         ("name = \"a\"\nmessage_life_h_max = 721", "message_life_h_max must be 1 to 720"),
+        ("name = \"a\"\ndeletion_days = 36501", "deletion_days must be 0 (for ever) to 36500"),
+        (
+            "name = \"a\"\ndeletion_days = 30",
+            "deletion_days needs attesters: without them deletions are kept for ever",
+        ),
     ];
     for (text, expected) in cases {
         fs::write(&file, text).unwrap();

@@ -333,6 +333,7 @@ impl Engine {
         let standing = place.as_ref().map(|place| self.sets.standing(place, &arrival.opened));
         let refusal = refusal.or(match standing {
             Some(Standing::NoRoom) => Some(wire::Refusal::NoRoom),
+            Some(Standing::Past) => Some(wire::Refusal::Expired),
             None | Some(Standing::Held | Standing::New | Standing::Stale) => None,
         });
         if let Some(refusal) = refusal {

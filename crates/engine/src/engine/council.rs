@@ -25,7 +25,8 @@ impl Engine {
         for cut_ms in chamber.council.cuts_wanted(now.unix_ms) {
             // After a flood of young records it can no longer be told: the next view, then.
             // Nor may what is pinned rest on a store that goes on: after a start it waits a moment.
-            if cut_ms < self.sets.floor_ms() || !self.sets.filling.is_over() {
+            let told = self.sets.floor_ms() <= cut_ms && self.sets.filling.is_over();
+            if !told || self.sets.is_letting_go() {
                 break;
             }
             if !chamber.is_pinned(cut_ms) {
@@ -144,7 +145,7 @@ impl Engine {
                     when = When::OnDisk;
                 }
                 Act::Sealed(sealed) => {
-                    self.anchor(&sealed.checkpoint);
+                    self.sealed(&sealed.checkpoint, now);
                     self.outbox.effect(when, Effect::Report(Event::Sealed(sealed)));
                     self.chamber.iter_mut().for_each(|it| it.unpin());
                 }
@@ -154,15 +155,15 @@ impl Engine {
         }
     }
 
-    /// Keeps the state as it was at a final checkpoint, for newcomers (SNAP-4).
-    fn anchor(&mut self, checkpoint: &Checkpoint) {
+    /// Keeps the state as it was at a final checkpoint, for newcomers (SNAP-4). Says whether it was that, as far as
+    /// that can be told.
+    pub(super) fn anchor(&mut self, checkpoint: &Checkpoint) -> Option<bool> {
         let cut_ms = checkpoint.cut_ms;
         // What rests on a store that goes on is no state that stays.
         let told = self.sets.filling.is_over() && self.sets.floor_ms() <= cut_ms;
         let as_of = told.then(|| self.sets.as_of(Set::State, Some(cut_ms)));
-        if let Some(chamber) = &mut self.chamber {
-            chamber.anchor(cut_ms, &checkpoint.root, as_of);
-        }
+        let held = self.chamber.as_mut()?.anchor(cut_ms, &checkpoint.root, as_of);
+        (told || held).then_some(held)
     }
 
     /// Tells neighbours: all of them what is ours, some of them what is somebody else's. Who is left

@@ -83,6 +83,7 @@ impl Engine {
             Standing::Stale if self.is_for_council(place.as_ref(), &arrival.opened) => {}
             Standing::Stale if self.numbers.is_taken(&arrival.opened) => {}
             Standing::Held | Standing::Stale => return self.duplicate(arrival.source),
+            Standing::Past => return self.turn_away(&[arrival.source]),
             Standing::NoRoom => {
                 return self.refuse(&arrival.opened, arrival.source, Refusal::NoRoom);
             }
@@ -166,6 +167,10 @@ impl Engine {
                 place.iter().for_each(|place| self.show_council(place, &opened, now));
                 self.note_number(&opened);
                 doors.for_each(|door| self.answer(door, DoorAnswer::Duplicate, When::AtOnce));
+                None
+            }
+            Some(Standing::Past) => {
+                self.turn_away(&sources);
                 None
             }
             Some(Standing::NoRoom) => {
@@ -283,6 +288,14 @@ impl Engine {
         let what = format!("record {:?} of {author:?}: {refusal}", opened.id);
         self.outbox.now(Effect::Report(Event::Refused(from, what)));
         self.answer(source, DoorAnswer::Refused(refusal), When::AtOnce);
+    }
+
+    /// Says no to what is past (STATE-9). Who brought it could not know: it has been away.
+    fn turn_away(&mut self, sources: &[Source]) {
+        self.counters.past_refused += 1;
+        for source in sources {
+            self.answer(*source, DoorAnswer::Refused(Refusal::Expired), When::AtOnce);
+        }
     }
 
     fn duplicate(&mut self, source: Source) {

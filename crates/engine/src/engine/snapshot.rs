@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use merkle::{Leaf, Map, Prefix};
 use wire::{
-    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Digest, Frame, Item, NodeId, Opened, RecordId, Set,
-    Signed, Summary, TreeId, limits,
+    Chunk, ChunkPart, ChunkRefusal, ChunkStep, Frame, Item, NodeId, Opened, RecordId, Set, Signed,
+    Summary, TreeId, limits,
 };
 
 use super::Engine;
 use super::bodies::is_large;
 use crate::intake::{Arrival, Source, Spread};
-use crate::newcomer::{Heard, Newcomer, Whole};
+use crate::newcomer::{Heard, Newcomer, Purpose, Wanted, Whole};
 use crate::outbox::into_frames;
 use crate::sets::Place;
 use crate::supplier::{Order, Rate, Reading, Supplier, parts_of};
@@ -66,7 +66,7 @@ impl Engine {
         self.take_chunks(now);
         let Some(newcomer) = &mut self.chunks.newcomer else { return };
         // What came last has to enter first: then roots are worth comparing.
-        let is_done = newcomer.is_done() && self.intake.is_empty();
+        let is_done = newcomer.is_done() && self.intake.is_empty() && self.pasts.is_empty();
         if is_done || newcomer.is_stalled(now) {
             return self.end_newcomer(now);
         }
@@ -79,16 +79,20 @@ impl Engine {
     }
 
     /// The newest checkpoint that we can verify, unless we have fetched it.
-    fn checkpoint_wanted(&self) -> Option<(u64, Digest, u64)> {
+    fn checkpoint_wanted(&self) -> Option<Wanted> {
         let (_, sealed) = self.chamber.as_ref()?.council.sealed().last_key_value()?;
         let checkpoint = &sealed.checkpoint;
         let far = self.sets.map(Set::State).len().saturating_add(self.config.chunks_min);
-        (far <= checkpoint.count).then_some((checkpoint.height, checkpoint.root, checkpoint.count))
+        (far <= checkpoint.count).then(|| self.wanted_of(checkpoint))
     }
 
     fn end_newcomer(&mut self, now: Now) {
         let Some(newcomer) = self.chunks.newcomer.take() else { return };
-        if !newcomer.was_worth_it()
+        if let Some(height) = newcomer.height() {
+            self.fetched(height);
+        }
+        if newcomer.purpose() == Purpose::Join
+            && !newcomer.was_worth_it()
             && let Some(link) = self.links.get(newcomer.lister)
         {
             let peer = link.peer;
@@ -164,10 +168,12 @@ impl Engine {
                 _ => (self.config.pending_max * 3 / 4).saturating_sub(waiting),
             };
             let Some(newcomer) = &mut self.chunks.newcomer else { return };
-            let Some(Whole { link, records, keys }) = newcomer.take_whole(room, now) else {
-                return;
-            };
+            let Some(whole) = newcomer.take_whole(room, now) else { return };
+            let Whole { link, records, keys, past } = whole;
             self.counters.chunks_fetched += 1;
+            if let Some((line, signed)) = past {
+                self.look_for_past(&line, &signed);
+            }
             let (spread, source, tree) = (Spread::Quiet, Source::Link(link), TreeId::default());
             for opened in records {
                 self.arrive(Arrival { opened, ttl: 0, hops: 0, spread, source, tree }, now);

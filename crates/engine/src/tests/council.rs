@@ -15,12 +15,13 @@ use crate::{Checkpoints, Config, Effect, Snapshot};
 const PACE: Pace = Pace { view_ms: 10_000, settle_ms: 5_000, every_ms: 10_000 };
 
 /// A network with one attester, who is us.
-fn attesting() -> Config {
+pub(super) fn attesting() -> Config {
     let key = SecretKey::from_seed(&[5; 32]);
     let attester = Attester { key: key.public(), proof: key.prove(), weight: 1 };
     let committee = Arc::new(Committee::new(vec![attester]).unwrap());
     let seat = Some(Seat { key, next: None });
-    Config { checkpoints: Some(Checkpoints { pace: PACE, committee, seat }), ..config() }
+    let checkpoints = Some(Checkpoints { pace: PACE, committee, seat, deletion_ms: 0 });
+    Config { checkpoints, ..config() }
 }
 
 /// The root of the newest versions among records, inserted in their own order.

@@ -30,7 +30,8 @@ fn world(seed: u64, hosts: usize, attesters: usize, twin: Option<usize>) -> Worl
         let number = if Some(host) == twin { 0 } else { host };
         let seat = (number < attesters).then(|| Seat { key: key(number), next: None });
         let committee = Arc::clone(&committee);
-        config.engine.checkpoints = Some(Checkpoints { pace: PACE, committee, seat });
+        let checkpoints = Checkpoints { pace: PACE, committee, seat, deletion_ms: 0 };
+        config.engine.checkpoints = Some(checkpoints);
     }));
     let mut world = World::new(config);
     (0..hosts).for_each(|host| world.start(host));

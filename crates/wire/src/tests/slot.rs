@@ -56,3 +56,26 @@ fn an_entry_expires_as_its_name_says_and_not_otherwise() {
         assert_eq!(opened(name, 0), Err(WireError::Slot), "{name}");
     }
 }
+
+/// STATE-8: of entries with names of their own only deletions go, at the beginning of an hour.
+#[test]
+fn a_deletion_may_say_when_it_goes() {
+    let created_ms = 1_800_000_000_000;
+    let hour_ms = 3_600_000;
+    let decoded = |value: Option<&'static [u8]>, expires_ms: u64| {
+        let (collection, name) = ("c".to_owned(), "n".to_owned());
+        let content =
+            Content::Entry(Entry { collection, name, value: value.map(Bytes::from_static) });
+        let (network, created) = (Digest([1; 32]), Hlc::from_ms(created_ms));
+        let record = Record { network, seq: 1, created, expires_ms, content };
+        Record::decode(&Bytes::from(record.encode())).map(|it| it.expires_ms)
+    };
+    let refused = Err(WireError::Field("expires"));
+    for expires_ms in [0, created_ms + hour_ms, created_ms + 10_000 * hour_ms] {
+        assert_eq!(decoded(None, expires_ms), Ok(expires_ms));
+    }
+    for expires_ms in [1, created_ms, created_ms - hour_ms, created_ms + hour_ms + 1, u64::MAX] {
+        assert_eq!(decoded(None, expires_ms), refused, "{expires_ms}");
+    }
+    assert_eq!(decoded(Some(b"1"), created_ms + hour_ms), refused);
+}
