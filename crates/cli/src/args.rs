@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    alert, append, backup, checkpoint, completions, config, contradictions, demo, doctor, get,
+    alert, append, backup, ca, checkpoint, completions, config, contradictions, demo, doctor, get,
     import, invite, join, level, list, log, peers, people, publish, put, rm, root, rule, seed,
     send, sim, status, transfer, up, verify, watch,
 };
@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     Doctor(doctor::Args),
     Invite(invite::Args),
     Join(join::Args),
+    #[command(subcommand)]
+    Ca(ca::Verb),
     Publish(publish::Args),
     Send(send::Args),
     Watch(watch::Args),

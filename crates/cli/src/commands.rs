@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 pub(crate) mod append;
 pub(crate) mod backup;
+pub(crate) mod ca;
 pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -74,6 +75,7 @@ async fn dispatch(arguments: Arguments, output: Output) -> anyhow::Result<()> {
         Verb::Checkpoint(verb) => checkpoint::run(&verb, &place()?).await,
         Verb::Append(args) => append::run(&args, &place()?).await,
         Verb::Backup(verb) => backup::run(&verb, &place()?),
+        Verb::Ca(verb) => ca::run(&verb, &place()?),
         Verb::Check(args) => backup::check(&args, &place()?),
         Verb::Completions(args) => completions::run(&args, output),
         Verb::Config(verb) => config::run(&verb, &place()?).await,
@@ -122,6 +124,7 @@ fn runtime(verb: &Verb) -> anyhow::Result<tokio::runtime::Runtime> {
         Verb::Append(_)
         | Verb::Alert(_)
         | Verb::Backup(_)
+        | Verb::Ca(_)
         | Verb::Check(_)
         | Verb::Checkpoint(_)
         | Verb::Completions(_)

@@ -187,7 +187,7 @@ fn parse_network(path: &Path, text: &str) -> Result<Network, DirectoryError> {
     Network::parse(text).map_err(|why| DirectoryError::BadNetwork { path: path.to_owned(), why })
 }
 
-fn identity(path: &Path) -> Result<(Identity, bool), DirectoryError> {
+pub(crate) fn identity(path: &Path) -> Result<(Identity, bool), DirectoryError> {
     let file = path.join("identity.pem");
     if let Some(text) = read_secret(&file)? {
         let identity = Identity::from_pem(&text).map_err(|_| DirectoryError::BadKey(file))?;

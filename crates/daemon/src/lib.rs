@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod attesters;
+pub mod authority;
 pub mod backup;
 pub mod checkup;
 mod clock;
@@ -19,6 +20,7 @@ mod invites;
 pub mod joining;
 pub mod journal;
 mod lan;
+mod members;
 mod metrics;
 mod network;
 mod ports;

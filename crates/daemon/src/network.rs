@@ -6,6 +6,7 @@ use node::engine::checkpoint::{Committee, Pace};
 use node::levels::Amount;
 use node::rules::Policy;
 use serde::Deserialize;
+use transport::Authorities;
 use wire::{Digest, NetworkId, NodeId, limits};
 
 use crate::attesters::{self, AttesterRow};
@@ -28,6 +29,8 @@ pub(crate) struct Network {
     pub(crate) alert_burst: u64,
     /// How often an author gains one back, milliseconds.
     pub(crate) alert_every_ms: u64,
+    /// Who lets nodes in (PEM), where the network is private.
+    pub(crate) authority: Option<String>,
     /// Which rules are accepted.
     pub(crate) rules: Policy,
     /// Who attests, and when; `None` where nobody does.
@@ -38,6 +41,9 @@ pub(crate) struct Network {
 #[serde(deny_unknown_fields)]
 struct File {
     name: String,
+    #[serde(default)]
+    identity: Mode,
+    authority: Option<String>,
     body_bytes_max: Option<usize>,
     message_life_h_max: Option<u64>,
     appended_max: Option<usize>,
@@ -49,6 +55,17 @@ struct File {
     checkpoints: Option<Times>,
     #[serde(default)]
     attester: Vec<AttesterRow>,
+}
+
+/// Who may be a member.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// Whoever has a certificate of the authority.
+    Ca,
+    /// Everybody.
+    #[default]
+    Open,
 }
 
 #[derive(Default, Deserialize)]
@@ -129,6 +146,7 @@ impl Network {
             deletion_ms: days * 24 * HOUR_MS,
             alert_burst,
             alert_every_ms,
+            authority: authority(file.identity, file.authority)?,
             rules: policy(&file.rules)?,
             checkpoints,
         })
@@ -145,6 +163,21 @@ fn alert_budget(budget: &AlertBudget) -> Result<(u64, u64), String> {
         return Err(format!("alerts.per_hour must be 1 to {HOUR_MS}"));
     }
     Ok((burst, HOUR_MS / per_hour))
+}
+
+/// Returns who lets nodes in, where not everybody is (CA-1).
+fn authority(mode: Mode, pem: Option<String>) -> Result<Option<String>, String> {
+    match (mode, pem) {
+        (Mode::Open, None) => Ok(None),
+        (Mode::Open, Some(_)) => Err("authority needs identity = \"ca\"".to_owned()),
+        (Mode::Ca, None) => {
+            Err("identity = \"ca\" needs authority, its certificate as PEM".to_owned())
+        }
+        (Mode::Ca, Some(pem)) => {
+            Authorities::from_pem(pem.as_bytes()).map_err(|why| format!("authority: {why}"))?;
+            Ok(Some(pem))
+        }
+    }
 }
 
 /// Returns which rules are accepted (RULE-2).

@@ -77,6 +77,12 @@ pub enum StartError {
     /// The files of the door's certificate, or of authorities, are not good.
     #[error("the door cannot speak TLS: {0}")]
     Tls(String),
+    /// The network is private, and this node's certificate does not let it in.
+    #[error(
+        "this network is private: {0}; `trellis ca request` asks for a certificate, the authority \
+         answers with `trellis ca issue`, and `trellis ca install` puts it in its place"
+    )]
+    NoMember(String),
     /// The system gives no thread or no randomness.
     #[error("the system does not give what a node needs: {0}")]
     System(String),

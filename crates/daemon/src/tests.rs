@@ -2,6 +2,7 @@
 
 mod alerts;
 mod api;
+mod authority;
 mod checkpoints;
 mod directory;
 mod disk;

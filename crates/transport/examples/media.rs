@@ -54,6 +54,7 @@ impl Way {
             listen,
             certificate: None,
             roots: Roots::default(),
+            private: None,
             libp2p,
             dial_from: None,
             identity: Identity::from_seed([seed; 32]),

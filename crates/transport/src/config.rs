@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use wire::{Identity, Multiaddr, NetworkId};
 
-use crate::{Certificate, Roots};
+use crate::{Certificate, Private, Roots};
 
 /// What [`crate::Transport::start`] needs.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Config {
     pub certificate: Option<Certificate>,
     /// Whose certificates are believed at `https://` doors.
     pub roots: Roots,
+    /// Set in a private network: then `certificate` and `roots` mean nothing, and the door speaks TLS.
+    pub private: Option<Private>,
     /// Links over libp2p; `None` for a node that makes none.
     pub libp2p: Option<Libp2p>,
     /// The address of this machine that HTTP connections to others come from; `None` lets the system

@@ -31,6 +31,9 @@ pub(crate) async fn connect(
     address: &Address,
     kind: Kind,
 ) -> Result<Stream, String> {
+    if let (false, Some(why)) = (address.is_https(), dialler.verifier.refuses_plain()) {
+        return Err(why.to_owned());
+    }
     let limit_ms = dialler.limits.connect_ms;
     let deadline = Instant::now() + Duration::from_millis(limit_ms);
     let stream = match timeout_at(deadline, find(dialler, address, deadline)).await {

@@ -18,7 +18,7 @@ use crate::connect::{connect, seconds};
 use crate::link::handshake::Met;
 use crate::link::{self, Origin, socket_config};
 use crate::stranger::{self, Health};
-use crate::tls::Stream;
+use crate::tls::{Stream, sent_away};
 use crate::traffic::Kind;
 use crate::transport::Shared;
 
@@ -88,16 +88,23 @@ async fn meet(
     let ends = socket.get_ref().socket();
     let ends = ends.peer_addr().and_then(|remote| Ok((remote, ends.local_addr()?)));
     let (remote, local) = ends.map_err(|error| format!("the connection broke: {error}"))?;
-    let result = shared.ourselves.initiate(&mut socket, deadline).await;
+    let met = shared.ourselves.initiate(&mut socket, deadline).await;
+    let result = met.and_then(|met| {
+        let member = shared.ourselves.admit(socket.get_ref().shown(), met.peer)?;
+        Ok((met, member))
+    });
     shared.counters.handshake(&result);
-    let origin = Origin {
-        dialled: Some(address.clone()),
-        remote_ip: remote.ip().to_canonical(),
-        local_ip: local.ip().to_canonical(),
-        medium: Medium::Http,
-    };
     match result {
-        Ok(met) => Ok(Found::Link(Box::new(Up { socket, met, origin }))),
+        Ok((met, member)) => {
+            let origin = Origin {
+                dialled: Some(address.clone()),
+                remote_ip: remote.ip().to_canonical(),
+                local_ip: local.ip().to_canonical(),
+                medium: Medium::Http,
+                member,
+            };
+            Ok(Found::Link(Box::new(Up { socket, met, origin })))
+        }
         Err(fault) => {
             fault.explain(&mut socket).await;
             Err(fault.to_string())
@@ -150,6 +157,11 @@ fn silent(limit_ms: u64) -> String {
 }
 
 fn describe(error: &Error, address: &Address) -> String {
+    if let Error::Io(error) = error
+        && let Some(why) = sent_away(error)
+    {
+        return why;
+    }
     match error {
         Error::HttpFormat(_) | Error::Protocol(_) if !address.is_https() => {
             format!("what answers does not speak HTTP: {error}: is it https:// there?")

@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::rt::Executor;
@@ -38,6 +38,8 @@ pub(crate) struct Visit {
     meter: Arc<Meter>,
     remote_ip: IpAddr,
     local_ip: IpAddr,
+    /// What a client has shown in TLS.
+    shown: OnceLock<Vec<u8>>,
 }
 
 /// Lets connections in until the transport stops.
@@ -80,6 +82,7 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, remote: SocketAddr) {
         meter,
         remote_ip: remote.ip().to_canonical(),
         local_ip: local.ip().to_canonical(),
+        shown: OnceLock::new(),
     };
     shared.spawn(serve(Arc::new(visit), stream));
 }
@@ -113,6 +116,8 @@ async fn open(
     let opened = timeout(limit, tls.accept(stream)).await;
     let opened = opened.unwrap_or_else(|_| Err("the handshake took too long".to_owned()))?;
     visit.place.head();
+    let shown = opened.0.get_ref().1.peer_certificates().and_then(|it| it.first());
+    shown.map(|it| visit.shown.set(it.to_vec()));
     Ok(opened)
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod inbound;
 mod inbox;
 mod link;
+mod membership;
 mod metered;
 mod p2p;
 mod push;
@@ -31,6 +32,7 @@ pub use inbound::{
     DoorMetrics, DoorPeer, DoorState, GossipAnswer, Health, Inbound, LinkNumber, Linked, Question,
 };
 pub use inbox::Inbox;
+pub use membership::{Authorities, LIFE_DAYS_MAX, Member, NotMember, Private, member_name};
 pub use tls::{Certificate, CertificateError, Roots};
 pub use traffic::{ByteCount, ClassCount, Handshakes, Traffic};
 pub use transport::{Sent, Transport};

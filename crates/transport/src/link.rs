@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, protocol::WebSocketConfig};
 use wire::{Address, Class, Medium, NodeId};
 
 use crate::channel::{MESSAGE_BYTES_MAX, Opener, Sealer};
+use crate::membership::{Member, NotMember};
 use crate::transport::Shared;
 use crate::{Inbound, LinkNumber, Linked, Sent};
 use handshake::{Met, close_message, printable};
@@ -32,6 +33,8 @@ use queue::{Entrance, Queue, Room, queue};
 pub(crate) struct Links {
     next: AtomicU64,
     entrances: Mutex<BTreeMap<LinkNumber, Entrance>>,
+    /// Those of a private network, until they end.
+    members: Mutex<BTreeMap<LinkNumber, Member>>,
     open: [AtomicU64; 3],
 }
 
@@ -42,6 +45,8 @@ pub(crate) struct Origin {
     pub(crate) remote_ip: IpAddr,
     pub(crate) local_ip: IpAddr,
     pub(crate) medium: Medium,
+    /// Set in a private network.
+    pub(crate) member: Option<Member>,
 }
 
 impl Links {
@@ -83,6 +88,18 @@ impl Links {
         }
     }
 
+    /// Closes those of a private network whose membership is over (CA-4).
+    pub(crate) fn close_members(&self, ends: impl Fn(&Member) -> Option<NotMember>) {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let over: Vec<_> =
+            members.iter().filter_map(|(link, it)| Some((*link, it.node, ends(it)?))).collect();
+        drop(members);
+        for (link, node, why) in over {
+            tracing::info!(?node, %why, "a link is closed");
+            self.close(link, None);
+        }
+    }
+
     /// Returns how many are open over each medium, in the order of [`Medium::ALL`].
     pub(crate) fn open(&self) -> [u64; 3] {
         self.open.each_ref().map(|count| count.load(Relaxed))
@@ -102,8 +119,13 @@ impl Links {
     }
 
     fn remove(&self, link: LinkNumber, medium: Medium) {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner).remove(&link);
         self.lock().remove(&link);
         self.open[medium as usize].fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn join(&self, link: LinkNumber, member: Member) {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner).insert(link, member);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkNumber, Entrance>> {
@@ -131,7 +153,8 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 pub(crate) async fn begin(shared: &Shared, peer: NodeId, origin: Origin) -> (LinkNumber, Queue) {
     let (entrance, queue) = queue(&shared.limits, origin.medium);
     let link = shared.links.add(entrance);
-    if shared.stopping.is_cancelled() {
+    let over = origin.member.is_some_and(|member| shared.joined(link, member));
+    if over || shared.stopping.is_cancelled() {
         shared.links.close(link, None);
     }
     let linked = Linked {

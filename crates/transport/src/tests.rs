@@ -9,6 +9,7 @@ mod hostile;
 mod inbox;
 mod links;
 mod meetings;
+mod members;
 mod parts;
 mod places;
 mod priority;

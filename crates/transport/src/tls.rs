@@ -5,6 +5,7 @@
 
 mod certificate;
 mod client;
+mod private;
 mod server;
 mod stream;
 
@@ -15,11 +16,11 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 pub use certificate::{Certificate, CertificateError};
 pub use client::Roots;
 
-pub(crate) use client::Verifier;
+pub(crate) use client::{Verifier, sent_away};
 pub(crate) use server::{Spoken, TlsDoor};
 pub(crate) use stream::Stream;
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 

@@ -84,6 +84,8 @@ pub struct Handshakes {
     pub timed_out: u64,
     /// Another network.
     pub wrong_network: u64,
+    /// No member of a private network.
+    pub not_member: u64,
 }
 
 /// The live counters behind [`Traffic`].
@@ -172,7 +174,7 @@ impl Counters {
     pub(crate) fn read(&self) -> Traffic {
         let refused =
             Code::ALL.map(|code| (code.name(), get(&self.requests_refused[code as usize])));
-        let [broken, forged, ourselves, timed_out, wrong_network] =
+        let [broken, forged, ourselves, timed_out, wrong_network, not_member] =
             self.handshakes_failed.each_ref().map(get);
         let completed = get(&self.handshakes_completed);
         Traffic {
@@ -186,6 +188,7 @@ impl Counters {
                 ourselves,
                 timed_out,
                 wrong_network,
+                not_member,
             },
             tls_completed: get(&self.tls_completed),
             tls_failed: get(&self.tls_failed),

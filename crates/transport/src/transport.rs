@@ -1,18 +1,19 @@
 //! The handle, and what all tasks behind it share.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use wire::lattice::Envelope;
-use wire::{Address, Class, Medium, Multiaddr};
+use wire::lattice::{Envelope, Meaning};
+use wire::{Address, Class, Medium, Multiaddr, NodeId, Signed};
 
 use crate::channel::StaticKey;
 use crate::connect::Dialler;
@@ -21,12 +22,13 @@ use crate::inbox::{Porter, Untold, inbox};
 use crate::link::Links;
 use crate::link::handshake::Ourselves;
 use crate::link::parts::Whole;
+use crate::membership::{Member, Membership};
 use crate::p2p::{self, Desk, Host};
 use crate::tls::{TlsDoor, Verifier};
 use crate::traffic::Counters;
 use crate::{
-    Certificate, Config, Inbound, Inbox, Limits, LinkNumber, Traffic, TransportError, dial, door,
-    push,
+    Certificate, Config, GossipAnswer, Inbound, Inbox, Limits, LinkNumber, Traffic, TransportError,
+    dial, door, push,
 };
 
 /// A cheap handle on everything that has a socket. When the last one is dropped, all of it ends.
@@ -119,6 +121,14 @@ impl Transport {
         }
     }
 
+    /// Says who was sent away from a private network; links of theirs end, and so do those of
+    /// members whose time is over (CA-4). To be called every few seconds.
+    pub fn revoke(&self, nodes: BTreeSet<NodeId>) {
+        let Some(membership) = &self.shared.ourselves.membership else { return };
+        membership.revoke(nodes);
+        self.shared.links.close_members(|member| membership.ends(member));
+    }
+
     /// Returns where libp2p listens, with the ports it really has.
     pub fn listeners(&self) -> &[Multiaddr] {
         &self.shared.listeners
@@ -166,6 +176,29 @@ impl Transport {
         self.shared.spawn(push::push(self.shared.clone(), address, envelope));
     }
 
+    /// Hands the core a record as if a client at this machine had posted it; `Busy` where there is no room.
+    pub async fn offer(&self, signed: Signed) -> GossipAnswer {
+        let size = signed.size();
+        let envelope = Envelope {
+            message_id: signed.clone().open().map(|it| it.id.to_string()).unwrap_or_default(),
+            message_type: "record".to_owned(),
+            payload: "null".to_owned(),
+            timestamp_s: 0.0,
+            ttl: wire::limits::TTL_MAX,
+            origin_peer: signed.author.to_string(),
+            seen_by: Vec::new(),
+            signed: Some(signed),
+            meaning: Meaning::Other,
+        };
+        let (answer, answered) = oneshot::channel();
+        let from = Ipv4Addr::LOCALHOST.into();
+        let gossip = Inbound::Gossip { from, envelope: Box::new(envelope), answer };
+        if self.shared.inbox.ask(gossip, size).is_err() {
+            return GossipAnswer::Busy;
+        }
+        answered.await.unwrap_or(GossipAnswer::Busy)
+    }
+
     /// Reads the counters.
     pub fn traffic(&self) -> Traffic {
         let mut classes = self.shared.counters.classes();
@@ -208,6 +241,15 @@ impl fmt::Debug for Transport {
 impl Shared {
     fn new(config: Config, inbox: Porter, places: Arc<Places>, counters: Arc<Counters>) -> Self {
         let (identity, network) = (config.identity, config.network);
+        let membership = config.private.map(|it| Arc::new(Membership::new(it)));
+        let verifier = match &membership {
+            Some(membership) => Verifier::private(membership),
+            None => Verifier::new(&config.roots),
+        };
+        let tls = match &membership {
+            Some(membership) => Some(TlsDoor::private(membership)),
+            None => config.certificate.as_ref().map(TlsDoor::new),
+        };
         let stopped = CancellationToken::new();
         Self {
             limits: config.limits,
@@ -216,14 +258,14 @@ impl Shared {
                 from: config.dial_from,
                 agent: config.agent,
                 counters: counters.clone(),
-                verifier: Verifier::new(&config.roots),
+                verifier,
             },
-            ourselves: Ourselves { identity, network, key: StaticKey::generate() },
+            ourselves: Ourselves { identity, network, key: StaticKey::generate(), membership },
             counters,
             inbox,
             links: Links::default(),
             places,
-            tls: config.certificate.as_ref().map(TlsDoor::new),
+            tls,
             libp2p: None,
             dials: Arc::new(Semaphore::new(config.limits.dials_max)),
             pushes: Arc::new(Semaphore::new(config.limits.pushes_max)),
@@ -234,6 +276,14 @@ impl Shared {
             local_addr: None,
             listeners: Vec::new(),
         }
+    }
+
+    /// Keeps whose link it is. Says whether it has to end at once: what was revoked meanwhile would
+    /// not be looked at again.
+    pub(crate) fn joined(&self, link: LinkNumber, member: Member) -> bool {
+        let over = self.ourselves.membership.as_ref().and_then(|it| it.ends(&member));
+        self.links.join(link, member);
+        over.is_some()
     }
 
     /// Runs a task that ends with the transport.

@@ -99,6 +99,7 @@ async fn start(identity: &Identity) -> Result<(Transport, transport::Inbox), Str
     let config = Config {
         certificate: None,
         roots: transport::Roots::default(),
+        private: None,
         listen: None,
         libp2p: Some(Libp2p { listen: vec![listen], security: Security::Any }),
         dial_from: None,

@@ -43,6 +43,7 @@ pub(crate) async fn run(_: &Args, place: &Place) -> anyhow::Result<()> {
     findings.push(here::network(&place.directory, settings.as_ref().ok()));
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     findings.extend(settings.as_ref().ok().and_then(|it| here::certificate(it, now_s)));
+    findings.extend(here::membership(&place.directory, settings.as_ref().ok(), now_s));
     findings.push(here::disk(&place.directory));
     findings.push(here::open_files());
     if let (Ok(settings), Err(_)) = (&settings, &seen) {

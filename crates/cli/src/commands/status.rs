@@ -65,7 +65,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
 /// For whom, until when, and what is wrong with a newer one.
 fn certificate(certificate: &DoorCertificate) -> String {
     let DoorCertificate { names, expires, expires_in_s, problem } = certificate;
-    let names = if names.is_empty() { "no host".to_owned() } else { printable(&names.join(" ")) };
+    let names = if names.is_empty() { "this node".to_owned() } else { printable(&names.join(" ")) };
     let until = match expires_in_s {
         0 => format!("expired at {expires}"),
         left => format!("until {expires}, in {}", seconds_in_words(*left)),

@@ -26,6 +26,8 @@ mod lattice;
 #[cfg(test)]
 mod levels;
 #[cfg(test)]
+mod members;
+#[cfg(test)]
 mod newcomer;
 #[cfg(test)]
 mod people;

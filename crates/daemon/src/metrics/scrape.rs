@@ -216,6 +216,7 @@ impl Out<'_> {
                 ("ourselves", done.ourselves),
                 ("timed_out", done.timed_out),
                 ("wrong_network", done.wrong_network),
+                ("not_member", done.not_member),
             ],
         )?;
         let tls = [("completed", traffic.tls_completed), ("failed", traffic.tls_failed)];

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use node::people::Roster;
+use store::Read;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use transport::Authorities;
 use wire::{Address, Medium, NetworkId, NodeId};
 
 use super::listeners::{Door, local_multiaddr, local_url};
@@ -22,6 +24,7 @@ use crate::feed::Feed;
 use crate::inside::Inside;
 use crate::invites::Invites;
 use crate::lan::{Places, Voice};
+use crate::members;
 use crate::metrics::Metrics;
 use crate::report::{Reporter, short};
 use crate::runtime::{Condition, Desk, Runtime};
@@ -62,9 +65,9 @@ impl Start {
         let system = |error: std::io::Error| StartError::System(error.to_string());
         let api_address = listener.local_addr().map_err(system)?;
         let node = ground.home.identity.id();
-        let scheme = if door.tls.is_some() { "https" } else { "http" };
-        let http_url = door.transport.local_addr().map(|at| local_url(scheme, at));
+        let http_url = door_url(&door);
         let tls = door.tls.clone();
+        let members = (ground.home.network.authority.clone(), ground.store.reader());
         let listeners = door.transport.listeners().iter();
         let listeners: Vec<String> = listeners.map(|it| local_multiaddr(it, node)).collect();
         let facts = Facts {
@@ -79,8 +82,7 @@ impl Start {
         };
         let (token, fresh) = (ground.home.token.clone(), ground.home.fresh);
         let reader = ground.store.reader();
-        let invites = Invites::open(&settings.directory, ground.home.identity.clone())?;
-        let invites = Arc::new(invites);
+        let invites = Arc::new(Invites::open(&settings.directory, ground.home.identity.clone())?);
         let (transport, stop) = (door.transport.clone(), CancellationToken::new());
         let (network, discovery) = (ground.home.network.id, self.discovery(&settings));
         let given = (stop.clone(), invites.clone(), discovery.clone());
@@ -128,6 +130,7 @@ impl Start {
         running.runtime.spawn(Box::new(runtime).run());
         seek(&mut running, tls);
         running.seek_on_lan(network);
+        watch(&mut running, members)?;
         running.api.spawn(crate::api::serve(listener, router, api_stop));
         Ok(running)
     }
@@ -226,9 +229,31 @@ impl Running {
     }
 }
 
+/// Looks after who is a member of a private network.
+fn watch(
+    running: &mut Running,
+    (authority, reader): (Option<String>, Arc<dyn Read>),
+) -> Result<(), StartError> {
+    let Some(authority) = authority else { return Ok(()) };
+    let authorities = Authorities::from_pem(authority.as_bytes());
+    let authorities = authorities.map_err(|why| StartError::NoMember(why.to_string()))?;
+    let directory = running.settings.directory.clone();
+    let transport = running.transport.clone();
+    let watch = members::Watch { directory, authorities, reader, transport };
+    running.seekers.spawn(watch.run(running.stop.clone()));
+    Ok(())
+}
+
+/// Returns the URL of the public door as this machine sees it.
+fn door_url(door: &Door) -> Option<String> {
+    let scheme = if door.tls.is_some() { "https" } else { "http" };
+    door.transport.local_addr().map(|at| local_url(scheme, at))
+}
+
 fn node_config(settings: &Settings, home: &Home, door: &Door) -> node::Config {
     let transport = &door.transport;
     let mut engine = settings.engine(home.network.id);
+    engine.door_tls = home.network.authority.is_some();
     engine.body_bytes_max = home.network.body_bytes_max;
     engine.alert_burst = home.network.alert_burst;
     engine.alert_every_ms = home.network.alert_every_ms;
@@ -246,7 +271,7 @@ fn node_config(settings: &Settings, home: &Home, door: &Door) -> node::Config {
     }
     match transport.local_addr() {
         // A certificate is for names: no other address would be believed.
-        Some(address) if door.tls.is_some() => {
+        Some(address) if door.tls.is_some() && home.network.authority.is_none() => {
             let names = door.tls.iter().flat_map(|it| it.shown().names);
             let urls = names.map(|name| format!("https://{name}:{}", address.port()));
             if settings.http_url.is_none() {
@@ -255,7 +280,8 @@ fn node_config(settings: &Settings, home: &Home, door: &Door) -> node::Config {
         }
         Some(address) if address.ip().is_unspecified() => engine.door_port = Some(address.port()),
         Some(address) if settings.http_url.is_none() => {
-            fixed.extend(format!("http://{address}").parse::<Address>());
+            let scheme = if engine.door_tls { "https" } else { "http" };
+            fixed.extend(format!("{scheme}://{address}").parse::<Address>());
         }
         Some(_) | None => {}
     }

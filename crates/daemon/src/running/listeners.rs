@@ -10,6 +10,7 @@ use wire::{Medium, Multiaddr, NodeId};
 
 use super::StartError;
 use crate::directory::Home;
+use crate::members;
 use crate::ports;
 use crate::settings::Settings;
 use crate::tls;
@@ -26,9 +27,21 @@ pub(super) struct Door {
 /// ones.
 pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, StartError> {
     let mut config = transport_config(settings, home)?;
-    let opened = settings.tls.as_ref().map(tls::Reader::open).transpose();
-    let (tls, certificate) = opened.map_err(StartError::Tls)?.unzip();
-    config.certificate = certificate;
+    let private = members::files(&settings.directory, &home.network);
+    let files = private.as_ref().or(settings.tls.as_ref());
+    let opened = files.map(tls::Reader::open).transpose();
+    let opened = opened.map_err(|why| match &private {
+        Some(_) => StartError::NoMember(why),
+        None => StartError::Tls(why),
+    })?;
+    let (tls, certificate) = opened.unzip();
+    match &home.network.authority {
+        Some(authority) => {
+            let private = members::private(authority, certificate, home.identity.id());
+            config.private = Some(private.map_err(StartError::NoMember)?);
+        }
+        None => config.certificate = certificate,
+    }
     let mut given_way = Vec::new();
     let (transport, inbound) = loop {
         let (addr, medium) = match Transport::start(config.clone()).await {
@@ -77,6 +90,7 @@ fn transport_config(settings: &Settings, home: &Home) -> Result<transport::Confi
         listen: settings.http_listen,
         certificate: None,
         roots: tls::roots(settings).map_err(StartError::Tls)?,
+        private: None,
         libp2p: (dialled || !libp2p.listen.is_empty()).then_some(libp2p),
         dial_from: settings.http_dial_from,
         identity: home.identity.clone(),

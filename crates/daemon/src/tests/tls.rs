@@ -82,6 +82,7 @@ async fn new_files_are_taken_up_and_broken_ones_change_nothing() {
         listen: None,
         certificate: Some(certificate),
         roots: Roots::default(),
+        private: None,
         libp2p: None,
         dial_from: None,
         identity: Identity::from_seed([1; 32]),

@@ -48,6 +48,11 @@ pub(super) async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Ans
 
 async fn route(visit: &Arc<Visit>, request: Request<Incoming>) -> Result<Answer, Problem> {
     let ourselves = &visit.shared.ourselves;
+    if ourselves.membership.is_some() && visit.shown.get().is_none() && !is_guest(&request) {
+        let detail = "this network is private: show a certificate of its authority \
+                      (`trellis ca request` asks for one)";
+        return Err(Problem::new(Code::NotMember, detail));
+    }
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
         "/gossip" if request.method() == Method::POST => gossip(visit, request).await,
@@ -74,6 +79,11 @@ async fn route(visit: &Arc<Visit>, request: Request<Incoming>) -> Result<Answer,
             Err(Problem::new(Code::NotFound, doors))
         }
     }
+}
+
+/// Says whether somebody asks what those may ask who are no members yet.
+fn is_guest(request: &Request<Incoming>) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/invite"
 }
 
 async fn gossip(visit: &Visit, request: Request<Incoming>) -> Result<Answer, Problem> {
@@ -231,12 +241,17 @@ async fn link(visit: Arc<Visit>, upgraded: OnUpgrade) {
         () = visit.place.expired() => return add(&shared.counters.connections_cut, 1),
         () = shared.stopping.cancelled() => return,
     };
+    let met = met.and_then(|met| {
+        let member = shared.ourselves.admit(visit.shown.get().map(Vec::as_slice), met.peer)?;
+        Ok((met, member))
+    });
     shared.counters.handshake(&met);
     let (remote_ip, local_ip) = (visit.remote_ip, visit.local_ip);
     match met {
-        Ok(met) => {
+        Ok((met, member)) => {
             visit.place.link();
-            let origin = Origin { dialled: None, remote_ip, local_ip, medium: Medium::Http };
+            let medium = Medium::Http;
+            let origin = Origin { dialled: None, remote_ip, local_ip, medium, member };
             Box::pin(link::run(shared, socket, met, origin)).await;
         }
         Err(fault) => {

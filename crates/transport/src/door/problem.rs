@@ -29,6 +29,7 @@ pub(crate) enum Code {
     NoInvite,
     NoRoom,
     NotFound,
+    NotMember,
     OverQuota,
     RecordTooLarge,
     TooLarge,
@@ -86,7 +87,7 @@ impl Problem {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::BadField,
         Self::BadJson,
         Self::BadSignature,
@@ -98,6 +99,7 @@ impl Code {
         Self::NoInvite,
         Self::NoRoom,
         Self::NotFound,
+        Self::NotMember,
         Self::OverQuota,
         Self::RecordTooLarge,
         Self::TooLarge,
@@ -121,6 +123,7 @@ impl Code {
             Self::NoInvite => "no-invite",
             Self::NoRoom => "no-room",
             Self::NotFound => "not-found",
+            Self::NotMember => "not-member",
             Self::OverQuota => "over-quota",
             Self::RecordTooLarge => "record-too-large",
             Self::TooLarge => "too-large",
@@ -135,7 +138,7 @@ impl Code {
     fn status(self) -> StatusCode {
         match self {
             Self::BadField | Self::BadJson => StatusCode::BAD_REQUEST,
-            Self::BadSignature | Self::UnsignedRefused => StatusCode::FORBIDDEN,
+            Self::BadSignature | Self::NotMember | Self::UnsignedRefused => StatusCode::FORBIDDEN,
             Self::Busy | Self::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             Self::Expired
             | Self::Future

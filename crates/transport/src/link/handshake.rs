@@ -1,6 +1,7 @@
 //! Who is there: Noise XX over WebSocket, with a [`Proof`] of the node key in both directions.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -12,12 +13,15 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use wire::{Identity, NetworkId, NodeId, Proof};
 
 use crate::channel::{Handshake, Opener, Sealer, StaticKey};
+use crate::membership::{Member, Membership, NotMember};
 
 /// What we prove, and what we check the other side against.
 pub(crate) struct Ourselves {
     pub(crate) identity: Identity,
     pub(crate) network: NetworkId,
     pub(crate) key: StaticKey,
+    /// Set in a private network.
+    pub(crate) membership: Option<Arc<Membership>>,
 }
 
 /// A channel to a node that has proven its key.
@@ -34,6 +38,8 @@ pub(crate) enum Fault {
     Broken(Cow<'static, str>),
     #[error("the peer's proof does not fit its key and this channel")]
     Forged,
+    #[error("no member of this private network: {0}")]
+    NotMember(#[from] NotMember),
     #[error("that is this node itself")]
     Ourselves,
     #[error("the peer refused the link: {1}")]
@@ -80,6 +86,23 @@ impl Ourselves {
         timeout_at(deadline, steps).await.unwrap_or(Err(Fault::TimedOut))
     }
 
+    /// Checks that what was shown in TLS belongs to the node that is there (CA-2); `None` in a
+    /// network that is open.
+    pub(crate) fn admit(
+        &self,
+        shown: Option<&[u8]>,
+        peer: NodeId,
+    ) -> Result<Option<Member>, Fault> {
+        let Some(membership) = &self.membership else { return Ok(None) };
+        match membership.check_own(shown, peer) {
+            Ok(member) => Ok(Some(member)),
+            Err(why) => {
+                membership.refused(&why);
+                Err(Fault::NotMember(why))
+            }
+        }
+    }
+
     fn proof(&self) -> Vec<u8> {
         Proof::new(&self.identity, self.network, &self.key.public()).encode()
     }
@@ -104,9 +127,9 @@ impl Ourselves {
 
 impl Fault {
     /// How many kinds are counted.
-    pub(crate) const KINDS: usize = 5;
+    pub(crate) const KINDS: usize = 6;
 
-    /// The counter this belongs to: broken, forged, ourselves, timed out, wrong network. What the
+    /// The counter this belongs to: broken, forged, ourselves, timed out, wrong network, no member. What the
     /// peer found counts here as what it found.
     pub(crate) fn index(&self) -> usize {
         match self {
@@ -115,10 +138,12 @@ impl Fault {
             Self::Ourselves => 2,
             Self::TimedOut => 3,
             Self::WrongNetwork(..) => 4,
+            Self::NotMember(_) => 5,
             Self::Refused(code, _) => match *code {
                 CODE_OURSELVES => 2,
                 CODE_TIMED_OUT => 3,
                 CODE_WRONG_NETWORK => 4,
+                CODE_NOT_MEMBER => 5,
                 _ => 0,
             },
         }
@@ -145,6 +170,7 @@ impl Fault {
         match self {
             Self::Broken(_) => Some(CODE_BROKEN),
             Self::Forged => Some(CODE_FORGED),
+            Self::NotMember(_) => Some(CODE_NOT_MEMBER),
             Self::Ourselves => Some(CODE_OURSELVES),
             // The peer has closed already.
             Self::Refused(..) => None,
@@ -208,5 +234,6 @@ const CODE_FORGED: u16 = 4_001;
 const CODE_OURSELVES: u16 = 4_002;
 const CODE_TIMED_OUT: u16 = 4_003;
 const CODE_WRONG_NETWORK: u16 = 4_004;
+const CODE_NOT_MEMBER: u16 = 4_006;
 /// How long a peer may take to read why it was refused.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);

@@ -14,6 +14,7 @@ use super::place::multiaddr;
 use super::{link, opening::Words};
 use crate::Inbound;
 use crate::connect::seconds;
+use crate::membership::Member;
 use crate::transport::Shared;
 
 /// Dials, reports what is there, and carries the link if there is one.
@@ -24,12 +25,12 @@ pub(crate) async fn dial(shared: Arc<Shared>, address: Address, to: Multiaddr) {
         () = shared.stopping.cancelled() => return,
     };
     match found {
-        Ok(up) => Box::pin(link::run(&shared, *up, Some(address))).await,
+        Ok((up, member)) => Box::pin(link::run(&shared, *up, Some(address), member)).await,
         Err(why) => shared.tell(Inbound::DialFailed { address, why }).await,
     }
 }
 
-async fn find(shared: &Shared, to: &Multiaddr) -> Result<Box<link::Up>, String> {
+async fn find(shared: &Shared, to: &Multiaddr) -> Result<(Box<link::Up>, Option<Member>), String> {
     let Some(desk) = &shared.libp2p else {
         return Err("libp2p is switched off at this node".to_owned());
     };
@@ -59,7 +60,7 @@ async fn find(shared: &Shared, to: &Multiaddr) -> Result<Box<link::Up>, String> 
     let met = up.words.open(&shared.ourselves, peer, deadline).await;
     shared.counters.handshake(&met);
     match met {
-        Ok(()) => Ok(Box::new(up)),
+        Ok(member) => Ok((Box::new(up), member)),
         Err(fault) => {
             let link::Up { words, hold, .. } = up;
             Words::explain(words, &fault).await;

@@ -25,6 +25,7 @@ use crate::link::handshake::printable;
 use crate::link::parts::{Then, Whole};
 use crate::link::queue::{Queue, Room};
 use crate::link::{CODE_MISBEHAVED, CODE_NORMAL, Origin, begin, end};
+use crate::membership::Member;
 use crate::traffic::Counters;
 use crate::transport::Shared;
 use crate::{Inbound, LinkNumber};
@@ -70,11 +71,11 @@ pub(crate) async fn inbound(shared: Arc<Shared>, arrived: Box<Arrived>) {
     };
     shared.counters.handshake(&met);
     match met {
-        Ok(()) => {
+        Ok(member) => {
             if let Some(place) = &up.hold.place {
                 place.link();
             }
-            Box::pin(run(&shared, *up, None)).await;
+            Box::pin(run(&shared, *up, None, member)).await;
         }
         Err(fault) => {
             tracing::debug!(remote_ip = %up.ends.remote.ip(), %fault, "no link");
@@ -86,12 +87,12 @@ pub(crate) async fn inbound(shared: Arc<Shared>, arrived: Box<Arrived>) {
 }
 
 /// Carries frames until the link ends, and reports both. Ends early only with the transport.
-pub(crate) async fn run(shared: &Shared, up: Up, dialled: Option<Address>) {
+pub(crate) async fn run(shared: &Shared, up: Up, dialled: Option<Address>, member: Option<Member>) {
     let Up { peer, ends, words, readers, writers, hold } = up;
     let remote_ip = ends.remote.ip().to_canonical();
     let shown = ends.local.map(|it| it.ip().to_canonical()).filter(|it| !it.is_unspecified());
     let local_ip = shown.unwrap_or_else(|| local_ip_towards(remote_ip));
-    let origin = Origin { dialled, remote_ip, local_ip, medium: ends.medium };
+    let origin = Origin { dialled, remote_ip, local_ip, medium: ends.medium, member };
     let (number, queue) = begin(shared, peer, origin).await;
     let room = queue.room();
     let link = Link { shared, link: number, room: &room };

@@ -205,8 +205,13 @@ async fn ends(socket: &mut (impl tokio::io::AsyncRead + Unpin), at_least_ms: u64
 
 #[tokio::test]
 async fn an_older_tls_is_refused() {
-    // TLS-1. A hello that offers TLS 1.2 and nothing newer.
+    // TLS-1
     let door = node(1, Authority::new().certificate("127.0.0.1"), Limits::default()).await;
+    refuses_tls_12(door.addr()).await;
+}
+
+/// Sends a hello that offers TLS 1.2 and nothing newer, and reads what comes back.
+pub(super) async fn refuses_tls_12(addr: std::net::SocketAddr) {
     let mut hello = vec![0x03, 0x03];
     hello.extend([7; 32]);
     hello.extend([0, 0, 2, 0xc0, 0x2b, 1, 0]);
@@ -217,7 +222,7 @@ async fn an_older_tls_is_refused() {
     let size = u8::try_from(hello.len()).unwrap();
     let mut record = vec![0x16, 0x03, 0x01, 0, size + 4, 1, 0, 0, size];
     record.extend(hello);
-    let mut socket = TcpStream::connect(door.addr()).await.unwrap();
+    let mut socket = TcpStream::connect(addr).await.unwrap();
     socket.write_all(&record).await.unwrap();
     let mut answer = Vec::new();
     timeout(PATIENCE, socket.read_to_end(&mut answer)).await.unwrap().unwrap();

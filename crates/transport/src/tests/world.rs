@@ -127,6 +127,7 @@ pub(super) fn config(seed: u8, network: u8) -> Config {
         listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         certificate: None,
         roots: crate::Roots::default(),
+        private: None,
         libp2p: None,
         dial_from: None,
         identity: Identity::from_seed([seed; 32]),

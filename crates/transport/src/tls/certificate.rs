@@ -9,6 +9,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::provider;
+use crate::{Authorities, Member, NotMember};
 
 /// A chain whose first certificate belongs to a key that is here.
 #[derive(Clone, Debug)]
@@ -59,6 +60,16 @@ impl Certificate {
     /// Returns until when it is good, unix seconds.
     pub fn expires_s(&self) -> u64 {
         self.expires_s
+    }
+
+    /// Says whom it makes a member of a private network.
+    pub fn member(&self, authorities: &Authorities, now_s: u64) -> Result<Member, NotMember> {
+        authorities.check(self.leaf(), now_s)
+    }
+
+    /// Returns the leaf, as bytes.
+    pub(crate) fn leaf(&self) -> &[u8] {
+        self.key.cert.first().map_or(&[], |it| it)
     }
 
     /// Returns the hosts that it is for, as they stand in URLs.

@@ -6,11 +6,12 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::TLS13;
-use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use super::stream::Stream;
-use super::{CertificateError as Unread, provider, reason};
+use super::{CertificateError as Unread, private, provider, reason};
+use crate::membership::{Membership, NotMember};
 use crate::metered::Metered;
 
 /// Whose certificates are believed (TLS-3): those of the public roots, and what the operator adds.
@@ -19,7 +20,10 @@ pub struct Roots(Arc<RootCertStore>);
 
 /// What checks the doors that we dial.
 #[derive(Clone)]
-pub(crate) struct Verifier(Arc<ClientConfig>);
+pub(crate) struct Verifier {
+    config: Arc<ClientConfig>,
+    membership: Option<Arc<Membership>>,
+}
 
 impl Default for Roots {
     fn default() -> Self {
@@ -52,23 +56,49 @@ impl Verifier {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // What is dialled once is dialled seldom.
         config.resumption = Resumption::disabled();
-        Self(Arc::new(config))
+        Self { config: Arc::new(config), membership: None }
+    }
+
+    /// Makes what checks the doors of members.
+    pub(crate) fn private(membership: &Arc<Membership>) -> Self {
+        let config = Arc::new(private::client(membership));
+        Self { config, membership: Some(membership.clone()) }
+    }
+
+    /// Says why a plain door is not asked, where it is not.
+    pub(crate) fn refuses_plain(&self) -> Option<&'static str> {
+        let why = "this network is private: only https:// doors of members are dialled";
+        self.membership.as_ref().map(|_| why)
     }
 
     /// Opens TLS to `host`. The caller limits the time. May be dropped.
     pub(crate) async fn open(&self, host: &str, socket: Metered) -> Result<Stream, String> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| format!("{host} is no name that a certificate can have"))?;
-        match TlsConnector::from(self.0.clone()).connect(name, socket).await {
+        match TlsConnector::from(self.config.clone()).connect(name, socket).await {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Err(error) if self.membership.is_some() && is_stranger(&error) => {
+                Err(format!("the certificate of {host} is of no authority of this network"))
+            }
             Err(error) => Err(describe(host, &error)),
         }
     }
 }
 
+fn is_stranger(error: &std::io::Error) -> bool {
+    let fault = error.get_ref().and_then(|it| it.downcast_ref::<Error>());
+    matches!(fault, Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+}
+
 fn describe(host: &str, error: &std::io::Error) -> String {
     let fault = error.get_ref().and_then(|it| it.downcast_ref::<Error>());
     match fault {
+        Some(Error::InvalidCertificate(CertificateError::Other(fault))) => {
+            match fault.0.downcast_ref::<NotMember>() {
+                Some(why) => format!("{host} is no member: {why}"),
+                None => format!("the certificate of {host} is not good: {fault:?}"),
+            }
+        }
         Some(Error::InvalidCertificate(fault)) => match fault {
             // An authority of the same name with another key.
             CertificateError::BadSignature | CertificateError::UnknownIssuer => format!(
@@ -82,8 +112,9 @@ fn describe(host: &str, error: &std::io::Error) -> String {
                 format!("the certificate of {host} has expired, or a clock is wrong")
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                format!("the certificate of {host} is not valid yet, or a clock is wrong")
+                format!("the certificate of {host} is not good yet, or a clock is wrong")
             }
+            CertificateError::Revoked => format!("the certificate of {host} was revoked"),
             _ => format!("the certificate of {host} is not good: {fault}"),
         },
         Some(Error::InvalidMessage(_)) => {
@@ -92,6 +123,23 @@ fn describe(host: &str, error: &std::io::Error) -> String {
         Some(fault) => format!("no TLS with {host}: {fault}"),
         None => format!("the connection broke before TLS began: {}", reason(error)),
     }
+}
+
+/// Says why the other end has sent us away, if it said so in words of TLS.
+pub(crate) fn sent_away(error: &std::io::Error) -> Option<String> {
+    let fault = error.get_ref()?.downcast_ref::<Error>()?;
+    let Error::AlertReceived(alert) = fault else { return None };
+    Some(match alert {
+        AlertDescription::CertificateExpired => {
+            "it refuses our certificate: it has expired, or a clock is wrong".to_owned()
+        }
+        AlertDescription::CertificateRevoked => "it refuses our certificate: revoked".to_owned(),
+        AlertDescription::UnknownCA => {
+            "it refuses our certificate: it is of no authority of this network".to_owned()
+        }
+        // The set of TLS's alerts is open.
+        _ => format!("it refuses us: {alert:?}"),
+    })
 }
 
 /// Certificates that an operator may add.

@@ -10,14 +10,22 @@ use rustls::version::TLS13;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{Certificate, provider, reason};
+use super::{Certificate, private, provider, reason};
+use crate::membership::Membership;
 use crate::metered::Metered;
 
 /// The TLS of the door.
 #[derive(Clone)]
 pub(crate) struct TlsDoor {
     acceptor: TlsAcceptor,
-    shown: Arc<Shown>,
+    shown: What,
+}
+
+/// What new connections see.
+#[derive(Clone)]
+enum What {
+    Members(Arc<Membership>),
+    Public(Arc<Shown>),
 }
 
 /// Which HTTP a client wants (TLS-2).
@@ -42,12 +50,24 @@ impl TlsDoor {
         // Nothing is kept of a client that went.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Self { acceptor: TlsAcceptor::from(Arc::new(config)), shown }
+        Self { acceptor: TlsAcceptor::from(Arc::new(config)), shown: What::Public(shown) }
+    }
+
+    /// Makes that of a private network.
+    pub(crate) fn private(membership: &Arc<Membership>) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(private::server(membership)));
+        Self { acceptor, shown: What::Members(membership.clone()) }
     }
 
     /// Shows another certificate from now on (TLS-4).
     pub(crate) fn show(&self, certificate: &Certificate) {
-        *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = certificate.key.clone();
+        match &self.shown {
+            What::Members(membership) => membership.show(certificate),
+            What::Public(shown) => {
+                let mut shown = shown.0.write().unwrap_or_else(PoisonError::into_inner);
+                *shown = certificate.key.clone();
+            }
+        }
     }
 
     /// Takes a client in. The caller limits the time. May be dropped.

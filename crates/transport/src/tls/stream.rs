@@ -17,6 +17,14 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Returns what the other end has shown.
+    pub(crate) fn shown(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(stream.get_ref().1.peer_certificates()?.first()?),
+        }
+    }
+
     /// Returns the socket under it.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {

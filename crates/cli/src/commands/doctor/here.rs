@@ -103,6 +103,27 @@ pub(super) fn certificate(settings: &Settings, now_s: u64) -> Option<Finding> {
     })
 }
 
+/// Whether this node is a member, where its network is private.
+pub(super) fn membership(path: &Path, settings: Option<&Settings>, now_s: u64) -> Option<Finding> {
+    let check = "membership";
+    let file = settings.and_then(|it| it.network_file.as_deref());
+    let papers = daemon::authority::papers(path, file, now_s)?;
+    let ask = "trellis ca request > me.csr, have it issued, then trellis ca install FILE";
+    if let Some(why) = papers.problem {
+        return Some(Finding::fail(check, why, ask));
+    }
+    let member = papers.member?;
+    let left_s = member.expires_s.saturating_sub(now_s);
+    let detail =
+        format!("this network is private, and lets this node in for {}", seconds_in_words(left_s));
+    Some(match member.expires_s.saturating_sub(member.begins_s) / 3 {
+        third if left_s <= third => {
+            Finding::warn(check, detail, "trellis ca renew, at the authority")
+        }
+        _ => Finding::pass(check, detail),
+    })
+}
+
 pub(super) fn open_files() -> Finding {
     match crate::open_files::allowed() {
         None => Finding::unknown("open files", "this system does not say how many are allowed"),
