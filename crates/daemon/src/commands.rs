@@ -298,6 +298,7 @@ pub(crate) fn unexpected(answer: &Answer) -> Failure {
         Answer::Seed(..) => "seed",
         Answer::Seeds(..) => "seeds",
         Answer::Status(_) => "status",
+        Answer::Waiting(_) => "waiting",
         Answer::Waits(_) => "waits",
         Answer::Written(_) => "written",
     };

@@ -75,6 +75,8 @@ pub enum Command {
     Status,
     /// Which transfers are there?
     Transfers,
+    /// How much waits for the people here?
+    Waiting,
 }
 
 impl Command {
@@ -101,6 +103,7 @@ impl Command {
             | Self::ProveRule(_)
             | Self::Send(_)
             | Self::Transfers
+            | Self::Waiting
             | Self::Rule(_)
             | Self::Rules(..)
             | Self::Seed(_)
@@ -108,6 +111,19 @@ impl Command {
             | Self::Status => false,
         }
     }
+}
+
+/// What waits for the people of a node.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Waiting {
+    /// Alerts that nobody takes care of.
+    pub alerts: usize,
+    /// Seeds that nobody decided on.
+    pub seeds: usize,
+    /// Transfers on which nobody here has said yes or no.
+    pub transfers: usize,
+    /// Decisions that take another Mirror.
+    pub votes: usize,
 }
 
 /// Words for one node.
@@ -244,6 +260,8 @@ pub enum Answer {
     Status(Box<Status>),
     /// All transfers, those that can be decided on first.
     Transfers(Vec<TransferView>),
+    /// So much waits for the people here.
+    Waiting(Waiting),
     /// The decision takes more people; what was said is on disk.
     Waits(Vote),
     /// The entries are on disk, in the order given.

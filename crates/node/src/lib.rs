@@ -15,7 +15,7 @@ pub mod transfers;
 
 pub use command::{
     Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Place, ProvenRule,
-    Publication,
+    Publication, Waiting,
 };
 pub use decision::Decision;
 pub use engine;

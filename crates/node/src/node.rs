@@ -15,7 +15,7 @@ use crate::rules::{self, Policy, Rules};
 use crate::seeds::{self, Budget, SeedFact, SeedWish, Seeds};
 use crate::transfers::Transfers;
 use crate::{
-    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Publication,
+    Addition, Answer, Command, CommandError, CommandId, Draft, Minutes, Note, Publication, Waiting,
 };
 
 use negotiate::Desk;
@@ -253,7 +253,18 @@ impl Node {
                 self.set_levels(&readings, now).unwrap_or_else(Answer::Refused)
             }
             Command::Transfers => Answer::Transfers(self.transfers.views()),
+            Command::Waiting => Answer::Waiting(self.waiting(now)),
             Command::Status => Answer::Status(Box::new(self.engine.status())),
+        }
+    }
+
+    /// Counts what waits for the people here.
+    fn waiting(&self, now: Now) -> Waiting {
+        Waiting {
+            alerts: self.alerts.open(now),
+            seeds: self.seeds.open(now),
+            transfers: self.transfers.undecided_len(),
+            votes: self.people.assembly(now).votes.len(),
         }
     }
 

@@ -349,6 +349,12 @@ impl<B: BlindAnd + Default> Transfers<B> {
         std::mem::take(&mut self.letters)
     }
 
+    /// Counts those on which nobody here has said yes or no.
+    pub fn undecided_len(&self) -> usize {
+        let undecided = |it: &&Negotiation<B>| it.is_undecided() && it.choice != Choice::Yes;
+        self.all.values().filter(undecided).count()
+    }
+
     /// Returns all transfers, those that can be decided on first.
     pub fn views(&self) -> Vec<TransferView> {
         let mut views: Vec<TransferView> = self.all.values().map(view).collect();

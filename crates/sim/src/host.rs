@@ -255,6 +255,7 @@ fn acknowledged(answer: &Answer) -> &[RecordId] {
         | Answer::Seed(..)
         | Answer::Seeds(..)
         | Answer::Status(_)
+        | Answer::Waiting(_)
         | Answer::Waits(_) => &[],
     }
 }

@@ -1,6 +1,6 @@
 //! `trellis status`.
 
-use daemon::api::types::{Discovered, DoorCertificate, Health, Joining, Status};
+use daemon::api::types::{Discovered, DoorCertificate, Health, Joining, Status, WaitingFor};
 
 use super::Place;
 use crate::words::{counted, printable, seconds_in_words, short_hex};
@@ -26,6 +26,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
     let mut facts = vec![("health", format!("{}: {}", in_a_word(status.health), status.why))];
     facts.extend(status.what_you_can_do.clone().map(|advice| ("do", advice)));
     facts.extend([
+        ("waiting", waiting(status.waiting)),
         ("node", status.node.clone()),
         ("network", format!("{} ({})", printable(&network.name), short_hex(&network.id))),
         ("peers", peers(status)),
@@ -94,6 +95,26 @@ fn found(way: &Discovered) -> String {
     };
     let steps: Vec<String> = told.into_iter().chain([linked]).collect();
     format!("{named}: {}", steps.join(", "))
+}
+
+/// What waits for somebody here, and where it is decided.
+fn waiting(waiting: WaitingFor) -> String {
+    let WaitingFor { alerts, seeds, transfers, decisions } = waiting;
+    let kinds = [
+        (alerts, ("alert", "alerts"), "trellis alert list"),
+        (seeds, ("seed", "seeds"), "trellis seed list"),
+        (transfers, ("transfer", "transfers"), "trellis transfer list"),
+        (decisions, ("decision", "decisions"), "trellis people list"),
+    ];
+    let some = kinds.iter().filter(|(count, ..)| 0 < *count).map(|(count, (one, many), verb)| {
+        format!("{} (`{verb}`)", counted(*count as u64, one, many))
+    });
+    let some: Vec<String> = some.collect();
+    if some.is_empty() {
+        "for nobody here".to_owned()
+    } else {
+        format!("for you: {}", some.join(", "))
+    }
 }
 
 /// Share and rate of a state that is being fetched.

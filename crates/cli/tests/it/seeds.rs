@@ -58,12 +58,15 @@ fn story(size: usize, kib_per_s: &str) {
         shown(node, &id, |it| it["waiting"] == true);
         node.run(&["seed", "plant", &id[..8], "--wait"]).succeeds().says("all");
     }
+    let status = third.json(&["status"]);
+    assert_eq!((&status["waiting"]["seeds"], &status["waiting"]["alerts"]), (&0.into(), &0.into()));
     let directory = place.path().join("n4");
     let flags = ["--peer", door.as_str()];
     let planter = Node::start(&directory, &flags);
     shown(&planter, &id, |it| {
         it["waiting"] == true && it["holders"].as_array().unwrap().len() == 3
     });
+    planter.run(&["status"]).succeeds().tells("for you: 1 seed (`trellis seed list`)");
     // The first gives slowly from here on, too: it starts anew.
     let (first_directory, started) = (first.directory.clone(), std::time::Instant::now());
     first.kill();

@@ -11,7 +11,7 @@ use crate::clock::{rfc3339, unix_ms};
 use crate::discovery;
 use crate::tls;
 
-pub(super) fn status(context: &Context, status: Status) -> types::Status {
+pub(super) fn status(context: &Context, status: Status, waiting: node::Waiting) -> types::Status {
     let (health, why, what_you_can_do) = health(context, &status);
     let facts = &context.facts;
     let (discovered, lan) = found(context);
@@ -33,6 +33,12 @@ pub(super) fn status(context: &Context, status: Status) -> types::Status {
         listen: facts.listen.clone(),
         api: facts.api.clone(),
         directory: facts.directory.display().to_string(),
+        waiting: types::WaitingFor {
+            alerts: waiting.alerts,
+            seeds: waiting.seeds,
+            transfers: waiting.transfers,
+            decisions: waiting.votes,
+        },
         state: types::State {
             root: status.state.root.to_string(),
             entries: status.state.count,

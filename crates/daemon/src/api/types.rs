@@ -60,6 +60,19 @@ pub use transfers::{
     TransferSide, TransferYes,
 };
 
+/// What waits for the people of a node.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+pub struct WaitingFor {
+    /// Alerts that nobody takes care of.
+    pub alerts: usize,
+    /// Seeds that nobody decided on.
+    pub seeds: usize,
+    /// Transfers on which nobody here has said yes or no.
+    pub transfers: usize,
+    /// Decisions that take another Mirror.
+    pub decisions: usize,
+}
+
 /// `trellis.status/1`: how this node is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct Status {
@@ -97,6 +110,9 @@ pub struct Status {
     pub api: String,
     /// The node's directory.
     pub directory: String,
+    /// What waits for the people here.
+    #[serde(default)]
+    pub waiting: WaitingFor,
     /// The state.
     pub state: State,
     /// The messages.

@@ -4,3 +4,4 @@ mod and;
 mod life;
 mod pair;
 mod proof;
+mod twin;

@@ -5,17 +5,23 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use node::{Answer, Command};
+
 use super::Shared;
 use crate::api::problem::Problem;
 use crate::api::types::{Config, ProblemBody, Root, Status};
 use crate::api::{convert, document};
+use crate::commands::unexpected;
 
 /// Says how this node is.
 #[utoipa::path(get, path = "/v1/status", tag = "node",
     responses((status = 200, body = Status), (status = "4XX", body = ProblemBody)))]
 pub(crate) async fn status(State(context): State<Shared>) -> Result<Json<Status>, Problem> {
     let status = context.commands.status().await?;
-    Ok(Json(convert::status(&context, status)))
+    match context.commands.ask(Command::Waiting).await? {
+        Answer::Waiting(waiting) => Ok(Json(convert::status(&context, status, waiting))),
+        other => Err(unexpected(&other).into()),
+    }
 }
 
 /// Says which root the state has and who agrees.

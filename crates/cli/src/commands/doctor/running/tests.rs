@@ -8,6 +8,7 @@ use super::*;
 fn seen() -> Seen {
     let (root, id) = ("00".repeat(32), "11".repeat(32));
     let status = Status {
+        waiting: daemon::api::types::WaitingFor::default(),
         schema: "trellis.status/1".to_owned(),
         node: "12D3KooWone".to_owned(),
         network: Network { id, name: "n".to_owned() },
