@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::alerts::Alert;
+use node::alerts::{Alert, AlertQuery};
 use node::levels::{OwnLevel, Reading};
 use node::people::{Actor, Assembly};
 use node::transfers::TransferView;
@@ -205,6 +205,14 @@ impl Commands {
     /// first by now.
     pub async fn alerts(&self) -> Result<(Vec<Alert>, u64), Failure> {
         match self.ask(Command::Alerts).await? {
+            Answer::Alerts(alerts, left) => Ok((alerts, left)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The same, a page.
+    pub async fn alert_page(&self, query: AlertQuery) -> Result<(Vec<Alert>, u64), Failure> {
+        match self.ask(Command::AlertPage(query)).await? {
             Answer::Alerts(alerts, left) => Ok((alerts, left)),
             other => Err(unexpected(&other)),
         }

@@ -1,12 +1,15 @@
 //! What the node reports becomes events for readers and lines in the log.
 
 use engine::{Accepted, Event};
-use node::engine;
-use wire::{Content, Entry, Letter, Message, NodeId, Signed};
+use node::rules::Word;
+use node::transfers::TransferView;
+use node::{alerts, engine, levels, rules};
+use wire::{Class, Content, Entry, Letter, Message, NodeId, Signed};
 
 use crate::api::types::{
-    BridgedOrigin, DirectEvent, EntryEvent, EventData, Json, MessageEvent, MessageKind, PeerEvent,
-    PeerState, RefusedEvent, RootEvent,
+    AlertEvent, AlertSeverity, BridgedOrigin, CheckpointEvent, DirectEvent, EntryEvent, EventData,
+    Json, LevelRow, MessageEvent, MessageKind, PeerEvent, PeerState, RefusedEvent, RootEvent,
+    RuleEvent, Said, TransferRow,
 };
 use crate::clock::rfc3339;
 use crate::feed::Feed;
@@ -15,6 +18,7 @@ use crate::feed::Feed;
 #[derive(Debug)]
 pub(crate) struct Reporter {
     feed: Feed,
+    me: NodeId,
     /// The last digits of the node id, for the log.
     node: String,
     refused_feed: Pace,
@@ -26,6 +30,7 @@ impl Reporter {
     pub(crate) fn new(feed: Feed, node: NodeId) -> Self {
         Self {
             feed,
+            me: node,
             node: short(node),
             refused_feed: Pace::new(REFUSED_BURST),
             refused_log: Pace::new(1),
@@ -35,7 +40,14 @@ impl Reporter {
 
     pub(crate) fn report(&mut self, event: Event, unix_ms: u64) {
         let what = match event {
-            Event::Accepted(accepted) => accepted_event(*accepted),
+            Event::Accepted(accepted) => {
+                let meaning = meaning(&accepted, self.me);
+                let what = accepted_event(*accepted);
+                for what in what.into_iter().chain(meaning) {
+                    self.feed.publish(rfc3339(unix_ms), what);
+                }
+                None
+            }
             Event::ClockSkew(peer, skew_ms) => {
                 self.skew(peer, skew_ms, unix_ms);
                 None
@@ -74,7 +86,8 @@ impl Reporter {
                 let (height, root, entries) =
                     (checkpoint.height, &checkpoint.root, checkpoint.count);
                 tracing::info!(node = self.node, height, %root, entries, "checkpoint is final");
-                None
+                let (root, signers) = (root.to_string(), sealed.certificate.signers.len() as u64);
+                Some(EventData::Checkpoint(CheckpointEvent { height, root, entries, signers }))
             }
             Event::RootChanged(root, entries) => {
                 tracing::debug!(node = self.node, %root, entries, "new root");
@@ -89,6 +102,12 @@ impl Reporter {
         if let Some(what) = what {
             self.feed.publish(rfc3339(unix_ms), what);
         }
+    }
+
+    /// Tells that a transfer of ours is somewhere else than before.
+    pub(crate) fn transfer(&self, view: &TransferView, unix_ms: u64) {
+        let what = EventData::Transfer(Box::new(TransferRow::of(view)));
+        self.feed.publish(rfc3339(unix_ms), what);
     }
 
     fn skew(&mut self, peer: NodeId, skew_ms: i64, unix_ms: u64) {
@@ -166,6 +185,38 @@ fn refused_event(peer: Option<NodeId>, why: String, untold: u64) -> EventData {
         untold => format!("{why} (and {untold} more since the last of these events)"),
     };
     EventData::Refused(RefusedEvent { from, why })
+}
+
+/// Says what a record means to people, beside what it is.
+fn meaning(accepted: &Accepted, me: NodeId) -> Option<EventData> {
+    let node = accepted.carried.signed.author.to_string();
+    match &accepted.record.content {
+        Content::Entry(entry) if entry.collection == levels::COLLECTION => {
+            LevelRow::of(&accepted.carried.signed, me).map(EventData::Level)
+        }
+        Content::Entry(entry) if entry.collection == rules::COLLECTION => {
+            let word = entry.value.as_deref().and_then(Word::decode);
+            let stance = word.map(|word| word.stance.into());
+            Some(EventData::Rule(RuleEvent { rule: entry.name.clone(), node, stance }))
+        }
+        Content::Message(message)
+            if message.topic == alerts::TOPIC
+                && message.class == Class::Alert
+                && message.bridged.is_none() =>
+        {
+            let said: Option<Said> = serde_json::from_slice(&message.payload).ok();
+            let (severity, text) = said.map_or_else(
+                || (AlertSeverity::Warning, Json::of(&message.payload).text().to_owned()),
+                |said| (said.severity, said.text),
+            );
+            let id = accepted.id.to_string();
+            Some(EventData::Alert(AlertEvent { id, node, severity, text }))
+        }
+        Content::Contradiction(_)
+        | Content::Entry(_)
+        | Content::Message(_)
+        | Content::Profile(_) => None,
+    }
 }
 
 fn accepted_event(accepted: Accepted) -> Option<EventData> {

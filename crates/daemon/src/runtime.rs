@@ -151,6 +151,9 @@ impl Runtime {
         if self.node.engine().lost().is_none() {
             self.perform(effects);
         }
+        for view in self.node.take_news() {
+            self.reporter.transfer(&view, self.clock.now().unix_ms);
+        }
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {

@@ -49,6 +49,26 @@ pub enum Logged {
     Unsaid,
 }
 
+/// Which alerts to list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AlertQuery {
+    /// All, or those that wait.
+    pub which: Which,
+    /// Behind one of this time and id, the newest first.
+    pub after: Option<(u64, RecordId)>,
+    /// At most so many.
+    pub max: usize,
+}
+
+/// Which alerts somebody wants to see.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Which {
+    /// All that have not expired.
+    All,
+    /// Those that wait for somebody here.
+    Open,
+}
+
 /// Why something about alerts cannot be. Nothing changed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AlertError {
@@ -133,6 +153,22 @@ impl Alerts {
         let mut all: Vec<Alert> = live.map(|alert| self.with_disputes(alert)).collect();
         all.sort_by_key(|it| (std::cmp::Reverse(it.created_ms), it.id));
         all
+    }
+
+    /// Returns a page of those, without looking closely at the others.
+    pub fn page(&self, query: &AlertQuery, now: Now) -> Vec<Alert> {
+        let place = |it: &Alert| (std::cmp::Reverse(it.created_ms), it.id);
+        let after = query.after.map(|(created_ms, id)| (std::cmp::Reverse(created_ms), id));
+        let wanted = |it: &&Alert| {
+            let open = match query.which {
+                Which::All => true,
+                Which::Open => it.is_open(now),
+            };
+            now.unix_ms < it.expires_ms && open && after.is_none_or(|after| after < place(it))
+        };
+        let mut found: Vec<&Alert> = self.alerts.values().filter(wanted).collect();
+        found.sort_by_key(|it| place(it));
+        found.into_iter().take(query.max).map(|it| self.with_disputes(it)).collect()
     }
 
     /// Returns one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Decision;
-use crate::alerts::{Alert, AlertError};
+use crate::alerts::{Alert, AlertError, AlertQuery};
 use crate::levels::{LevelError, OwnLevel, Reading};
 use crate::people::{Actor, Assembly, PeopleError, Vote};
 use crate::rules::{Rule, RuleError, RuleProof, Statistics};
@@ -33,6 +33,8 @@ pub enum Command {
     HearOf(Address),
     /// What are we warned of?
     Alerts,
+    /// The same, a page.
+    AlertPage(AlertQuery),
     /// What is final, and who broke its word?
     Checkpoints,
     /// Who signed two records with one number? At most so many, behind a place.
@@ -92,6 +94,7 @@ impl Command {
             | Self::WantRule(_) => true,
             Self::AddPeer(_)
             | Self::Alerts
+            | Self::AlertPage(_)
             | Self::Checkpoints
             | Self::Contradictions(..)
             | Self::HearOf(_)

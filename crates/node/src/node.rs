@@ -152,7 +152,12 @@ impl Node {
                 self.engine.drain().into_iter().map(Effect::Net).collect()
             }
             Input::Net(input) => {
-                let mut effects = self.engine.handle(input, now);
+                let mut effects = Vec::new();
+                if input == engine::Input::Tick {
+                    // What is written in a tick is announced by that tick: it leaves nothing due.
+                    self.tell_levels(&mut effects, now);
+                }
+                effects.extend(self.engine.handle(input, now));
                 self.look_at(&mut effects, now);
                 self.count_rules(&mut effects, now);
                 self.tell_levels(&mut effects, now);
@@ -181,6 +186,21 @@ impl Node {
         &self.people
     }
 
+    /// Returns what we were warned of, to look at.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// Returns our levels, to look at.
+    pub fn levels(&self) -> &Levels {
+        &self.levels
+    }
+
+    /// Returns what is agreed on with other nodes, to look at.
+    pub fn transfers(&self) -> &Transfers {
+        &self.transfers
+    }
+
     /// Returns what was said of rules, to look at.
     pub fn rules(&self) -> &Rules {
         &self.rules
@@ -207,6 +227,9 @@ impl Node {
             }
             Command::Alerts => {
                 Answer::Alerts(self.alerts.all(now), self.engine.own_alerts_left(now))
+            }
+            Command::AlertPage(query) => {
+                Answer::Alerts(self.alerts.page(&query, now), self.engine.own_alerts_left(now))
             }
             Command::Checkpoints => Answer::Checkpoints(self.minutes().map(Box::new)),
             Command::Contradictions(after, max) => {

@@ -1,5 +1,7 @@
 //! What must hold after every step of every node, and at the end.
 
+mod people;
+
 use std::collections::BTreeSet;
 
 use engine::{Event, Now};
@@ -7,6 +9,7 @@ use node::{Effect, Input, Node};
 use wire::RecordId;
 
 use crate::config::Checks;
+pub(crate) use people::Decided;
 
 /// What one run of a node has told its operator and asked its workers.
 #[derive(Debug, Default)]

@@ -139,6 +139,7 @@ fn roles(liars: &[(usize, LiarKind)]) -> Vec<(u32, Role)> {
         LiarKind::BadSignature
         | LiarKind::Equivocator
         | LiarKind::Flood
+        | LiarKind::Impostor
         | LiarKind::GraftPruneWantSpam
         | LiarKind::LyingReconciler
         | LiarKind::Replay

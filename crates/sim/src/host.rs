@@ -10,7 +10,7 @@ use wire::{Address, Class, Identity, RecordId};
 
 use crate::actor::Actor;
 use crate::chance::Chance;
-use crate::checkers::Delivered;
+use crate::checkers::{Decided, Delivered};
 use crate::disk::Disk;
 use crate::happening::{Parcel, What};
 use crate::network::Way;
@@ -59,6 +59,7 @@ pub(crate) struct Host {
     pub(crate) undialable: bool,
     pub(crate) skew_ms: i64,
     pub(crate) delivered: Option<Box<Delivered>>,
+    pub(crate) decided: Decided,
     pub(crate) next_command: u64,
     /// Records whose writing was acknowledged to somebody here.
     pub(crate) acknowledged: Vec<RecordId>,
@@ -136,6 +137,7 @@ impl Host {
             undialable: false,
             skew_ms: 0,
             delivered: None,
+            decided: Decided::default(),
             next_command: 0,
             acknowledged: Vec::new(),
             figures: HostFigures::default(),
@@ -200,6 +202,7 @@ impl Host {
         self.power = power;
         self.actor = None;
         self.run += 1;
+        self.decided.restarted();
         self.first_link = self.next_link;
         self.dials.clear();
         self.inbox.clear();

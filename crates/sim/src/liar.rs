@@ -40,6 +40,7 @@ pub(crate) fn possess(kind: LiarKind, host: usize, band: &Arc<Band>) -> Possess 
             trees: VecDeque::new(),
             frames: VecDeque::new(),
             next_ms: 0,
+            written: 0,
         })
     })
 }
@@ -62,6 +63,8 @@ struct Liar {
     frames: VecDeque<Bytes>,
     /// When it next does something of its own.
     next_ms: u64,
+    /// Records that it wrote by hand.
+    written: u64,
 }
 
 impl Liar {

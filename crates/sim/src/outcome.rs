@@ -160,6 +160,18 @@ pub struct End {
     pub behind_mean: f64,
     /// States that differed just before a wall fell, the fewest over all walls.
     pub divided: Option<u64>,
+    /// Alerts that every node shows, where all hold the same.
+    #[serde(default)]
+    pub alerts: u64,
+    /// Rules that every node accepts, where all hold the same.
+    #[serde(default)]
+    pub rules_accepted: u64,
+    /// Sides that hold a transfer for agreed, over all live honest nodes.
+    #[serde(default)]
+    pub transfers_agreed: u64,
+    /// Sides for which one ended.
+    #[serde(default)]
+    pub transfers_ended: u64,
     /// Bytes a node sent each second while nothing was published.
     pub idle_bytes_per_s: Option<f64>,
     /// Records published or written, those of warm-ups too.

@@ -5,6 +5,7 @@ mod books;
 mod crowd;
 mod overlay;
 mod pending;
+mod people;
 mod plan;
 mod stage;
 

@@ -317,6 +317,7 @@ const FILES: &[(&str, &str)] = files! {
     "restart-empty"
     "mute-33" "lying-33" "lying-reconcilers" "equivocators" "withholding-20" "eclipse-50" "spam-10" "poison-20" "forged-20"
     "replay-20" "flood-5" "sybil-50"
+    "people" "impostors" "levels-week"
     "large-128k" "mixed-sizes" "alert-under-bulk" "overload" "burst-100k" "heterogeneous" "nat-30"
 };
 

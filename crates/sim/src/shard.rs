@@ -115,6 +115,7 @@ impl Shard {
         let Some(actor) = &mut host.actor else { return Ok((Vec::new(), at_us)) };
         if let Some(delivered) = &mut host.delivered {
             delivered.hear(&input);
+            host.decided.hear(&input);
         }
         let effects = actor.handle(input, now);
         self.steps += 1;
@@ -124,6 +125,7 @@ impl Shard {
             && let (Some(delivered), Some(node)) = (&mut host.delivered, actor.node())
         {
             let checked = check_step(node, &effects, delivered, ticked, now, ground.config.checks);
+            let checked = checked.and_then(|()| host.decided.check(node, &effects, now));
             checked.map_err(|what| Broken { at_us, host: host.number, what })?;
         }
         Ok((effects, host.processor_free_us))

@@ -24,6 +24,7 @@ use crate::words::{printable, printable_json, short_hex, short_node};
   trellis watch
   trellis watch news
   trellis watch --kind entry --kind root
+  trellis watch --kind alert --kind transfer
   trellis watch --direct
   trellis watch news --json --count 1 | jq .data.payload")]
 pub(crate) struct Args {
@@ -46,13 +47,18 @@ pub(crate) struct Args {
 /// Kinds of event.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
+    Alert,
     All,
+    Checkpoint,
     Direct,
     Entry,
+    Level,
     Message,
     Peer,
     Refused,
     Root,
+    Rule,
+    Transfer,
 }
 
 pub(crate) async fn run(args: &Args, place: &Place) -> anyhow::Result<()> {
@@ -168,18 +174,31 @@ fn path(args: &Args) -> anyhow::Result<String> {
 
 fn name(kind: Kind) -> &'static str {
     match kind {
+        Kind::Alert => "alert",
         Kind::All => "all",
+        Kind::Checkpoint => "checkpoint",
         Kind::Direct => "direct",
         Kind::Entry => "entry",
+        Kind::Level => "level",
         Kind::Message => "message",
         Kind::Peer => "peer",
         Kind::Refused => "refused",
         Kind::Root => "root",
+        Kind::Rule => "rule",
+        Kind::Transfer => "transfer",
     }
 }
 
 fn line(event: &Event) -> anyhow::Result<String> {
     let text = match &event.what {
+        EventData::Alert(it) => {
+            let (severity, text) = (serde_json::to_value(it.severity)?, printable(&it.text));
+            format!("alert\t...{}\t{}\t{text}", short_node(&it.node), word(&severity))
+        }
+        EventData::Checkpoint(it) => {
+            let (height, root, signers) = (it.height, short_hex(&it.root), it.signers);
+            format!("checkpoint\t{height}\t{root}\tsigned by {signers}")
+        }
         EventData::Direct(it) => {
             let payload = printable_json(it.payload.text());
             format!("direct\t...{}\t{payload}", short_node(&it.author))
@@ -188,6 +207,10 @@ fn line(event: &Event) -> anyhow::Result<String> {
             let what = if it.deleted { "deleted" } else { "written" };
             let (collection, name) = (printable(&it.collection), printable(&it.name));
             format!("{collection}\t{name}\t...{}\t{what}", short_node(&it.author))
+        }
+        EventData::Level(it) => {
+            let (kind, need) = (printable(&it.kind), serde_json::to_value(it.need)?);
+            format!("level\t...{}\t{kind}\t{}\t{}", short_node(&it.node), it.band, word(&need))
         }
         EventData::Message(it) => {
             let payload = printable_json(it.payload.text());
@@ -204,16 +227,37 @@ fn line(event: &Event) -> anyhow::Result<String> {
             let node = it.node.as_deref().map_or("an address", short_node);
             let state = serde_json::to_value(it.state)?;
             let why = it.why.as_deref().map(printable).unwrap_or_default();
-            format!("peer\t...{node}\t{}\t{why}", state.as_str().unwrap_or_default())
+            format!("peer\t...{node}\t{}\t{why}", word(&state))
         }
         EventData::Refused(it) => {
             let from = it.from.as_deref().map_or("the door", short_node);
             format!("refused\t...{from}\t{}", printable(&it.why))
         }
         EventData::Root(it) => format!("root\t{}\t{} entries", short_hex(&it.root), it.entries),
+        EventData::Rule(it) => {
+            let said = it.stance.map_or_else(
+                || Ok("taken back".to_owned()),
+                |stance| serde_json::to_value(stance).map(|it| word(&it).to_owned()),
+            )?;
+            format!(
+                "rule\t{}\t...{}\t{said}",
+                short_hex(&printable(&it.rule)),
+                short_node(&it.node)
+            )
+        }
+        EventData::Transfer(it) => {
+            let (id, with, amount) = (short_hex(&it.id), short_node(&it.with), &it.amount);
+            let (unit, kind) = (printable(&it.unit), printable(&it.kind));
+            format!("transfer\t{id}\t...{with}\t{amount} {unit} {kind}\t{}", it.status)
+        }
     };
     let time = event.time.get(11..19).unwrap_or(&event.time);
     Ok(format!("{time}\t{text}"))
+}
+
+/// The word that a closed set of words is written as.
+fn word(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// Wait between two tries.

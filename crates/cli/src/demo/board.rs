@@ -48,7 +48,12 @@ impl Seen {
         match what {
             EventData::Message(it) => Some(Self::Message(it.id.clone(), it.hops)),
             EventData::Root(it) => Some(Self::Root(it.root.clone(), it.entries)),
-            EventData::Direct(_)
+            EventData::Alert(_)
+            | EventData::Checkpoint(_)
+            | EventData::Level(_)
+            | EventData::Rule(_)
+            | EventData::Transfer(_)
+            | EventData::Direct(_)
             | EventData::Entry(_)
             | EventData::Peer(_)
             | EventData::Refused(_) => None,

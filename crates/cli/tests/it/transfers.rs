@@ -41,6 +41,13 @@ fn a_gift_that_both_want_is_agreed_proven_and_received() {
     taker.run(&["transfer", "yes", short, "--confirm", &right]).succeeds();
     status(&giver, &id, "agreed");
     status(&taker, &id, "agreed");
+    let ran = giver.run(&["--json", "watch", "--kind", "transfer", "--from", "1", "--count", "3"]);
+    let lines = ran.succeeds().stdout;
+    let told: Vec<serde_json::Value> =
+        lines.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert!(told.iter().all(|it| it["data"]["id"] == id), "{told:?}");
+    let states: Vec<_> = told.iter().map(|it| it["data"]["status"].as_str().unwrap()).collect();
+    assert!(states.starts_with(&["offered", "open"]), "{states:?}");
     giver.run(&["transfer", "no", short]).exits(4).says("can no longer be refused");
     giver.run(&["transfer", "done", short]).succeeds();
     until("the giver's word", PATIENCE, || {

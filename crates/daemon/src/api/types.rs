@@ -32,8 +32,8 @@ pub use checkpoints::{
 pub use contradictions::{ContradictionRow, Contradictions};
 pub use entries::{Appended, Entries, Entry, EntryAnswer, ImportLine, Written};
 pub use events::{
-    BridgedOrigin, EVENT_KINDS, EntryEvent, Event, EventData, Gap, MessageEvent, PeerEvent,
-    RefusedEvent, RootEvent,
+    AlertEvent, BridgedOrigin, CheckpointEvent, EVENT_KINDS, EntryEvent, Event, EventData, Gap,
+    MessageEvent, PeerEvent, RefusedEvent, RootEvent, RuleEvent,
 };
 pub use invites::{InviteList, InviteMade, InviteRow, InviteState, NewInvite};
 pub use json::Json;

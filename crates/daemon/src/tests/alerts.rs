@@ -52,6 +52,32 @@ async fn an_alert_is_raised_shown_acknowledged_and_disputed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_of_alerts_are_the_list_in_its_order() {
+    let lab = Lab::start().await;
+    for number in 0..7 {
+        raise(&lab, &json!({ "text": format!("alert {number}") })).await;
+    }
+    let (_, whole) = lab.get("/v1/alerts").await;
+    assert_eq!(whole["next"], Value::Null);
+    let (mut found, mut path) = (Vec::new(), "/v1/alerts?limit=3".to_owned());
+    for wanted in [3, 3, 1] {
+        let (_, page) = lab.get(&path).await;
+        let alerts = page["alerts"].as_array().unwrap();
+        assert_eq!(alerts.len(), wanted, "{page}");
+        found.extend(alerts.clone());
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/alerts?limit=3&after={next}"),
+            None => assert_eq!(found.len(), 7),
+        }
+    }
+    assert_eq!(Value::from(found), whole["alerts"]);
+    for bad in ["limit=0", "limit=1001", "after=7", "after=7-7", "limit=x"] {
+        assert_eq!(lab.refused(Method::GET, &format!("/v1/alerts?{bad}"), "").await.0, 400);
+    }
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn beyond_the_budget_alerts_are_told_and_not_lost() {
     // ALERT-1
     let lab = Lab::start().await;

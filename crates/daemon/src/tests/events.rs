@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::lab::Lab;
-use crate::api::types::{EventData, Gap, RootEvent};
+use crate::api::types::{EventData, Gap, RootEvent, RuleStance};
 use crate::{Feed, Item};
 
 /// Reads the stream until a block fits, and returns all blocks up to it.
@@ -146,4 +146,43 @@ async fn a_reader_that_has_everything_waits() {
         let next = reader.next();
         assert!(futures_util::FutureExt::now_or_never(next).is_none(), "{after:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_record_means_to_people_is_an_event_of_its_own() {
+    let lab = Lab::start().await;
+    let mut feed = lab.node.commands().events().subscribe(None);
+    let posts = [
+        ("/v1/alerts", r#"{"text":"flood","severity":"critical"}"#),
+        ("/v1/rules", r#"{"logic":1,"context":2,"confidence":0.9}"#),
+        ("/v1/levels/own", r#"{"kind":"water","level":1,"capacity":50,"unit":"L","critical":9}"#),
+    ];
+    for (path, body) in posts {
+        assert_eq!(lab.send(Method::POST, path, body).await.0.as_u16(), 200, "{path}");
+    }
+    let id = lab.node.node_id().to_string();
+    let (mut alerts, mut rules, mut levels) = (0, 0, 0);
+    while alerts + rules + levels < 3 {
+        let Some(Item::Event(event)) = feed.next().await else { panic!("an event") };
+        match &event.what {
+            EventData::Alert(it) => {
+                assert_eq!((&it.node, it.text.as_str()), (&id, "flood"));
+                alerts += 1;
+            }
+            EventData::Rule(it) => {
+                assert_eq!((&it.node, it.stance), (&id, Some(RuleStance::Commit)));
+                rules += 1;
+            }
+            EventData::Level(it) => {
+                assert_eq!(
+                    (it.kind.as_str(), it.band.as_str(), it.own),
+                    ("water", "critical", true)
+                );
+                levels += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((alerts, rules, levels), (1, 1, 1));
+    lab.stop().await;
 }

@@ -47,7 +47,12 @@ fn message(what: &EventData) -> Option<MessageEvent> {
         | EventData::Entry(_)
         | EventData::Peer(_)
         | EventData::Refused(_)
-        | EventData::Root(_) => None,
+        | EventData::Root(_)
+        | EventData::Alert(_)
+        | EventData::Checkpoint(_)
+        | EventData::Level(_)
+        | EventData::Rule(_)
+        | EventData::Transfer(_) => None,
     }
 }
 

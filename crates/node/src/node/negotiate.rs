@@ -1,25 +1,30 @@
 //! Transfers and the rest of the node: letters go out once what they stand on is on disk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use engine::{Now, TicketId, Time};
-use wire::{NodeId, Subject};
+use wire::{NodeId, Subject, TransferId};
 
 use super::Node;
 use crate::Effect;
+use crate::transfers::{Status, TransferView};
 
 /// Letters that wait for the disk, in order, and when transfers want to be woken.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     held: VecDeque<(TicketId, Vec<(NodeId, Bytes)>)>,
     pub(super) at: Option<Time>,
+    /// How far people were told each transfer is. Bound: the transfers that are kept.
+    told: BTreeMap<TransferId, (Status, bool)>,
+    /// Whether something happened to transfers since.
+    stirred: bool,
 }
 
 impl Desk {
     /// What has to be said on waking up is said in the first turn.
     pub(super) fn waking(now: Now) -> Self {
-        Self { held: VecDeque::new(), at: Some(now.time()) }
+        Self { at: Some(now.time()), ..Self::default() }
     }
 }
 
@@ -32,6 +37,7 @@ impl Node {
         if !self.transfers.stirred() {
             return Vec::new();
         }
+        self.desk.stirred = true;
         let (rows, letters) = (self.transfers.rows(), self.transfers.letters());
         self.desk.at = if self.stopping { None } else { self.transfers.deadline(now) };
         let mut effects = Vec::new();
@@ -49,6 +55,18 @@ impl Node {
             effects.extend(self.engine.drain().into_iter().map(Effect::Net));
         }
         effects
+    }
+
+    /// Returns transfers that people have not been told of as they are now.
+    pub fn take_news(&mut self) -> Vec<TransferView> {
+        if !std::mem::take(&mut self.desk.stirred) {
+            return Vec::new();
+        }
+        let views = self.transfers.views();
+        let told = std::mem::take(&mut self.desk.told);
+        let state = |it: &TransferView| (it.status, it.said_yes);
+        self.desk.told = views.iter().map(|it| (it.terms.id, state(it))).collect();
+        views.into_iter().filter(|it| told.get(&it.terms.id) != Some(&state(it))).collect()
     }
 
     /// Says whether this answers a wish of ours; then the letters that waited for it leave.

@@ -3,9 +3,13 @@
 use bytes::Bytes;
 use engine::{LinkId, Now};
 use node::{Command, CommandId, Draft, Effect, Input, Publication};
-use wire::{Class, Frame, MessageKind, Push, ShortId, limits};
+use wire::{
+    Carried, Class, Content, Digest, Entry, Frame, Hlc, Message, MessageKind, Push, Record,
+    ShortId, Signed, TreeId, limits,
+};
 
 use super::Liar;
+use crate::config::NETWORK;
 use crate::scenario::LiarKind;
 
 impl Liar {
@@ -25,6 +29,7 @@ impl Liar {
             LiarKind::Equivocator => self.contradict(now),
             LiarKind::Flood => self.flood(now),
             LiarKind::GraftPruneWantSpam => self.spam(),
+            LiarKind::Impostor => self.pretend(now),
             LiarKind::Replay => self.replay(),
             LiarKind::BadSignature
             | LiarKind::Eclipse
@@ -42,6 +47,7 @@ impl Liar {
             LiarKind::Equivocator => Some(5_000),
             LiarKind::Flood => Some(20),
             LiarKind::GraftPruneWantSpam => Some(200),
+            LiarKind::Impostor => Some(500),
             LiarKind::Replay => Some(500),
             LiarKind::BadSignature
             | LiarKind::Eclipse
@@ -90,6 +96,41 @@ impl Liar {
             .collect()
     }
 
+    /// Writes by hand what its node would not: each a record that is signed well and says what it may not.
+    fn pretend(&mut self, now: Now) -> Vec<Effect> {
+        let entry = |collection: &str, name: String, value: String| {
+            let value = Some(Bytes::from(value));
+            Content::Entry(Entry { collection: collection.to_owned(), name, value })
+        };
+        let rule = Digest::of("rule", &[&self.chance.below(4).to_be_bytes()]);
+        let word = format!(
+            "{{\"stance\":\"commit\",\"logic\":\"{rule}\",\"context\":\"{rule}\",\"confidence\":9000,\
+             \"evidence\":1,\"note\":\"\"}}"
+        );
+        let payload = Bytes::from(format!("{{\"text\":{}}}", self.chance.draw()));
+        let alert = Message::new("alerts".to_owned(), payload);
+        // One in the class of alerts, beyond any budget, and one that says it is none.
+        let loud = Message { class: Class::Alert, ..alert.clone() };
+        let content = match self.chance.below(5) {
+            0 => entry("rules", rule.to_string(), word),
+            1 => entry("rules", rule.to_string().to_uppercase(), word),
+            2 => entry("levels", "water".to_owned(), "{\"band\":\"all\"}".to_owned()),
+            3 => Content::Message(alert),
+            _ => Content::Message(loud),
+        };
+        let expires_ms = match &content {
+            Content::Message(_) => now.unix_ms + NOISE_LIFE_MS,
+            Content::Contradiction(_) | Content::Entry(_) | Content::Profile(_) => 0,
+        };
+        self.written += 1;
+        let (seq, created) = (OWN_NUMBERS + self.written, Hlc::from_ms(now.unix_ms));
+        let record = Record { network: NETWORK, seq, created, expires_ms, content };
+        let signed = Signed::seal(&record, &self.identity);
+        let carried = Carried { signed, ttl: limits::HOPS_MAX, hops: 0, tree: TreeId::default() };
+        let push = Frame::Push(Push { records: vec![carried], ..Push::default() });
+        self.to_all(&Bytes::from(push.encode()))
+    }
+
     /// Grafts and prunes the same trees, and wants what nobody announced.
     fn spam(&mut self) -> Vec<Effect> {
         let trees: Vec<_> = self.trees.iter().copied().collect();
@@ -116,3 +157,5 @@ impl Liar {
 }
 
 const NOISE_LIFE_MS: u64 = 3_600_000;
+/// Numbers that the node inside never gets to.
+const OWN_NUMBERS: u64 = 1 << 40;

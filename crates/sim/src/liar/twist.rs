@@ -37,6 +37,7 @@ impl Liar {
                 LiarKind::Equivocator
                 | LiarKind::Flood
                 | LiarKind::GraftPruneWantSpam
+                | LiarKind::Impostor
                 | LiarKind::LyingHave
                 | LiarKind::Replay
                 | LiarKind::ShufflePoison

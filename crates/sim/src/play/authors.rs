@@ -1,10 +1,16 @@
 //! Who writes next, and what.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use node::{Command, Draft, Publication};
-use wire::MessageKind;
+use node::levels::{Amount, Reading};
+use node::people::Actor;
+use node::rules::{Stance, Word};
+use node::{Command, Decision, Draft, Publication};
+use wire::{Digest, MessageKind};
 
 use super::crowd::Crowd;
+use super::people;
 use crate::World;
 use crate::scenario::{Sources, Stream, What};
 
@@ -15,6 +21,8 @@ pub(super) struct Authors {
     cold: usize,
     /// Publications so far: no two payloads are equal.
     written: usize,
+    /// Words on rules so far, of each author.
+    words: BTreeMap<usize, usize>,
 }
 
 /// What an author was asked to write.
@@ -75,6 +83,10 @@ impl Authors {
             What::Message => (false, true),
             What::Entry => (true, false),
             What::Both => (true, true),
+            What::Alert | What::Level | What::Rule | What::Transfer => {
+                let (command, records) = self.decided(world, stream.what, author);
+                return vec![Writing { command, payload_bytes, records }];
+            }
         };
         if entries {
             let drafts = (0..stream.entries).map(|_| {
@@ -102,6 +114,48 @@ impl Authors {
             writings.push(Writing { command, payload_bytes, records: 1 });
         }
         writings
+    }
+}
+
+impl Authors {
+    /// Returns what people at a node decide next, and how many records it makes at once.
+    fn decided(&mut self, world: &mut World, what: What, author: usize) -> (Command, usize) {
+        self.written += 1;
+        let number = self.written;
+        let decision = match what {
+            What::Alert => Decision::RaiseAlert {
+                payload: Bytes::from(format!("{{\"severity\":\"warning\",\"text\":\"{number}\"}}")),
+                life_ms: 86_400_000,
+            },
+            What::Level => {
+                let level = Amount(1_000 * world.draw(5_000) as u64);
+                let kind = ["water", "energy", "food"][world.draw(3)].to_owned();
+                let (capacity, unit) = (Some(Amount(5_000_000)), Some("u".to_owned()));
+                let reading = Reading { kind, level, capacity, unit, critical: None };
+                return (Command::SetLevels(vec![reading]), 0);
+            }
+            What::Rule => {
+                let words = self.words.entry(author).or_default();
+                *words += 1;
+                let content = Bytes::from(format!("{{\"context\":\"world\",\"logic\":{words}}}"));
+                let word = Word {
+                    stance: Stance::Commit,
+                    logic: Digest::default(),
+                    context: Digest::default(),
+                    confidence: 700 + world.draw(300) as u64,
+                    evidence: 1,
+                    note: Bytes::from_static(b"\"\""),
+                };
+                Decision::CommitRule { content, word }
+            }
+            What::Both | What::Entry | What::Message | What::Transfer => {
+                let others = world.config().hosts - 1;
+                let with = (author + 1 + world.draw(others)) % world.config().hosts;
+                people::proposal(world.id(with), number)
+            }
+        };
+        let records = usize::from(what != What::Transfer);
+        (Command::Decide(Actor::operator(), decision), records)
     }
 }
 

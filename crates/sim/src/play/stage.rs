@@ -1,9 +1,12 @@
 //! The run itself: start, settle, what the plan says, and the wait until all is everywhere.
 
+use engine::Now;
+
 use super::authors::Authors;
 use super::books::{Books, Purpose, Sent, between, overhead_bytes};
 use super::crowd::Crowd;
 use super::pending::Pending;
+use super::people::People;
 use super::plan::{Act, Plan, us};
 use super::{PlayConfig, Progress, Stopped, Watch, overlay};
 use crate::World;
@@ -18,6 +21,7 @@ pub(super) struct Stage<'a> {
     pub(super) world: World,
     crowd: Crowd,
     authors: Authors,
+    people: People,
     books: Books,
     /// When the story is told.
     of_us: u64,
@@ -43,6 +47,7 @@ impl<'a> Stage<'a> {
             world,
             crowd,
             authors: Authors::default(),
+            people: People::of(scenario),
             books,
             of_us: 0,
             measured_us: None,
@@ -213,6 +218,14 @@ impl<'a> Stage<'a> {
             self.pass(self.world.now_us() + POLL_US, "waiting", watch)?;
         }
         self.world.audit()?;
+        let equal = self.world.roots().len() == 1;
+        let at_ms = self.world.now_us() / 1_000;
+        let now = Now { mono_ms: at_ms, unix_ms: crate::boot::START_UNIX_MS + at_ms };
+        let shown = self.people.look(&self.world, &self.crowd, equal, now)?;
+        let end = &mut self.books.end;
+        (end.alerts, end.rules_accepted) = (shown.alerts, shown.rules_accepted);
+        (end.transfers_agreed, end.transfers_ended) =
+            (shown.transfers_agreed, shown.transfers_ended);
         Ok(())
     }
 
@@ -260,6 +273,8 @@ impl<'a> Stage<'a> {
             let stops = [self.measured_us, self.turns_end_us];
             let to_us = stops.into_iter().flatten().fold(until_us.min(now_us + POLL_US), u64::min);
             self.world.run_until(to_us)?;
+            self.people.decide(&mut self.world, &self.crowd)?;
+            self.people.check(&self.world, &self.crowd)?;
         }
     }
 }

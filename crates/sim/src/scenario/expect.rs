@@ -30,6 +30,14 @@ pub(crate) struct Expect {
     /// In terms of the gossipsub model with D = 6.
     pub(crate) p99_of_gossipsub_max: Option<f64>,
     pub(crate) p50_of_gossipsub_max: Option<f64>,
+    /// Alerts that all nodes show in the end; the same goes for the next two.
+    pub(crate) alerts_min: Option<f64>,
+    pub(crate) alerts_max: Option<f64>,
+    /// Rules that all nodes accept.
+    pub(crate) rules_accepted_min: Option<f64>,
+    /// Sides that hold a transfer for agreed; each side did say yes, or the run is broken.
+    pub(crate) transfers_agreed_min: Option<f64>,
+    pub(crate) transfers_ended_min: Option<f64>,
     /// Payloads received for each delivery.
     pub(crate) copies_max: Option<f64>,
     /// Bytes on the wire for each byte of payload delivered.
@@ -146,6 +154,15 @@ impl Expect {
             self.reached_5s_percent_min,
             percent(reached),
         );
+        let count = |it: u64| Some(it as f64);
+        judge.at_least("alerts that all show", self.alerts_min, count(end.alerts));
+        judge.at_most("alerts that all show", self.alerts_max, count(end.alerts));
+        let accepted = count(end.rules_accepted);
+        judge.at_least("rules that all accept", self.rules_accepted_min, accepted);
+        let agreed = count(end.transfers_agreed);
+        judge.at_least("sides of agreed transfers", self.transfers_agreed_min, agreed);
+        let ended = count(end.transfers_ended);
+        judge.at_least("sides of transfers that ended", self.transfers_ended_min, ended);
         let contradicted = outcome.overlay.contradicted_percent;
         let what = "liars that every node has proof against, per cent";
         judge.at_least(what, self.contradicted_percent_min, contradicted);

@@ -201,6 +201,14 @@ pub(crate) enum What {
     Message,
     Entry,
     Both,
+    /// People raise an alert.
+    Alert,
+    /// A node's level is set; others are told in its hour.
+    Level,
+    /// A word on a rule: of each author its n-th is on the n-th rule.
+    Rule,
+    /// A transfer is proposed to another node, and people at both decide.
+    Transfer,
 }
 
 /// Something that goes wrong, or right again.
@@ -291,6 +299,9 @@ pub(crate) enum LiarKind {
     Eclipse,
     /// They sign two records with one number, one for every other link.
     Equivocator,
+    /// They write what only decisions of people may write, in forms that nobody takes: alerts without end, words on rules
+    /// that are none, levels of nothing.
+    Impostor,
     /// They publish as fast as they can.
     Flood,
     /// They graft, prune and want without end.
@@ -377,6 +388,7 @@ impl LiarKind {
             Self::BadSignature
             | Self::Equivocator
             | Self::Flood
+            | Self::Impostor
             | Self::GraftPruneWantSpam
             | Self::LyingHave
             | Self::LyingReconciler

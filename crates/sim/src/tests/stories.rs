@@ -28,6 +28,14 @@ fn every_live_node_gets_every_record() {
 }
 
 #[test]
+fn what_people_decide_is_the_same_everywhere_and_nobody_is_overruled() {
+    // TRANSFER-4, RULE-2, ALERT-3, LEVEL-7
+    check("people", 20, 0..3);
+    check("impostors", 30, 0..2);
+    check("levels-week", 3, 0..1);
+}
+
+#[test]
 fn a_healed_partition_agrees_and_loses_nothing() {
     check("partition", 6, 0..5);
     check("partition-500", 40, 0..1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use node::{Node, PeerStatus, Status};
-use wire::{Digest, RecordId, Set};
+use wire::{Digest, RecordId, Set, TransferId};
 
 use super::World;
 use crate::host::Power;
@@ -60,6 +60,13 @@ impl World {
     /// Returns the id of a machine's node.
     pub fn id(&self, host: usize) -> wire::NodeId {
         self.ground.people.ids[host]
+    }
+
+    /// Says whether people at a machine have said yes to a transfer.
+    pub(crate) fn said_yes(&self, host: usize, transfer: &TransferId) -> bool {
+        let host = self.host(host);
+        // Of machines that are not checked nothing is remembered.
+        host.delivered.is_none() || host.decided.said_yes.contains(transfer)
     }
 
     /// Returns the network: distances, regions, walls.

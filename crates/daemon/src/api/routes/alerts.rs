@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
+use node::alerts::{AlertQuery, Which};
 use node::people::Actor;
 use node::{Answer, Decision};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,10 @@ pub(crate) struct ListQuery {
     /// Also those that somebody here takes care of; not unless told.
     #[serde(default)]
     all: bool,
+    /// At most so many, 1 to 1,000; all unless told.
+    limit: Option<usize>,
+    /// `next` of the page before.
+    after: Option<String>,
 }
 
 /// Lists what this node was warned of, the newest first.
@@ -42,12 +47,26 @@ pub(crate) async fn list(
     State(context): State<Shared>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Alerts>, Problem> {
-    let ListQuery { all } = super::query(query)?;
+    let ListQuery { all, limit, after } = super::query(query)?;
+    if limit.is_some_and(|limit| !(1..=LIMIT_MAX).contains(&limit)) {
+        let detail = format!("limit must be 1 to {LIMIT_MAX}");
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let (now, me) = (context.clock.now(), context.facts.node);
-    let (alerts, left) = context.commands.alerts().await?;
-    let wanted = alerts.into_iter().filter(|alert| all || alert.is_open(now));
-    let alerts = wanted.map(|alert| AlertRow::of(alert, me, now)).collect();
-    Ok(Json(Alerts { schema: "trellis.alerts/1".to_owned(), alerts, left }))
+    let which = if all { Which::All } else { Which::Open };
+    let (after, max) = (after.as_deref().map(place).transpose()?, limit.unwrap_or(usize::MAX));
+    let (alerts, left) = context.commands.alert_page(AlertQuery { which, after, max }).await?;
+    let last = alerts.last().filter(|_| alerts.len() == max);
+    let next = last.map(|it| format!("{}-{}", it.created_ms, it.id));
+    let alerts = alerts.into_iter().map(|alert| AlertRow::of(alert, me, now)).collect();
+    Ok(Json(Alerts { schema: "trellis.alerts/1".to_owned(), alerts, left, next }))
+}
+
+/// Reads where a page begins: behind an alert of this time and id.
+fn place(text: &str) -> Result<(u64, RecordId), Problem> {
+    let read = |(time, id): (&str, &str)| Some((time.parse().ok()?, RecordId::from_hex(id)?));
+    let bad = || Problem::new(Code::BadRequest, "after must be the `next` of a page");
+    text.split_once('-').and_then(read).ok_or_else(bad)
 }
 
 /// Shows one alert.
@@ -178,6 +197,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<Bytes, Problem> {
     Ok(Bytes::from(line))
 }
 
+const LIMIT_MAX: usize = 1_000;
 const TEXT_BYTES_MAX: usize = 2_000;
 const EVIDENCE_MAX: usize = 8;
 const EVIDENCE_BYTES_MAX: usize = 500;

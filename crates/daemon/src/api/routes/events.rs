@@ -90,7 +90,12 @@ impl Filter {
         let topic = match (what, &self.topic) {
             (EventData::Message(message), Some(topic)) => message.topic == *topic,
             (
-                EventData::Direct(_)
+                EventData::Alert(_)
+                | EventData::Checkpoint(_)
+                | EventData::Direct(_)
+                | EventData::Level(_)
+                | EventData::Rule(_)
+                | EventData::Transfer(_)
                 | EventData::Entry(_)
                 | EventData::Message(_)
                 | EventData::Peer(_)

@@ -19,6 +19,9 @@ pub struct Alerts {
     /// How many alerts of this node would go first at this moment; one more travels as a normal
     /// message and is not lost.
     pub left: u64,
+    /// What to pass as `after` for the next page; null at the end, and where all were asked for.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// `trellis.alert/1`: one alert.

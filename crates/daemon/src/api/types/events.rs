@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{DirectEvent, Json, MessageClass, MessageKind, PeerState};
+use super::{
+    AlertSeverity, DirectEvent, Json, LevelRow, MessageClass, MessageKind, PeerState, RuleStance,
+    TransferRow,
+};
 
 /// The `data` of one event of the stream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
@@ -23,10 +26,16 @@ pub struct Event {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum EventData {
+    /// Somebody warns; the message that it is comes as an event of its own.
+    Alert(AlertEvent),
+    /// A checkpoint is final.
+    Checkpoint(CheckpointEvent),
     /// A message to this node alone.
     Direct(DirectEvent),
     /// A new entry.
     Entry(EntryEvent),
+    /// A node says how much it has; the entry that it is comes as an event of its own.
+    Level(LevelRow),
     /// A new message.
     Message(MessageEvent),
     /// A peer came, went or fell silent.
@@ -35,24 +44,82 @@ pub enum EventData {
     Refused(RefusedEvent),
     /// The state has a new root.
     Root(RootEvent),
+    /// A word on a rule; the entry that it is comes as an event of its own.
+    Rule(RuleEvent),
+    /// A transfer of this node's is somewhere else than before.
+    Transfer(Box<TransferRow>),
 }
 
 impl EventData {
     /// Returns the kind, as the stream calls it.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Alert(_) => "alert",
+            Self::Checkpoint(_) => "checkpoint",
             Self::Direct(_) => "direct",
             Self::Entry(_) => "entry",
+            Self::Level(_) => "level",
             Self::Message(_) => "message",
             Self::Peer(_) => "peer",
             Self::Refused(_) => "refused",
             Self::Root(_) => "root",
+            Self::Rule(_) => "rule",
+            Self::Transfer(_) => "transfer",
         }
     }
 }
 
 /// Kinds of event a reader can ask for.
-pub const EVENT_KINDS: [&str; 6] = ["direct", "entry", "message", "peer", "refused", "root"];
+pub const EVENT_KINDS: [&str; 11] = [
+    "alert",
+    "checkpoint",
+    "direct",
+    "entry",
+    "level",
+    "message",
+    "peer",
+    "refused",
+    "root",
+    "rule",
+    "transfer",
+];
+
+/// Somebody warns.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct AlertEvent {
+    /// Record id.
+    pub id: String,
+    /// Who warns.
+    pub node: String,
+    /// How bad it is.
+    pub severity: AlertSeverity,
+    /// What is said.
+    pub text: String,
+}
+
+/// A checkpoint is final.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct CheckpointEvent {
+    /// Height; the first is 1.
+    pub height: u64,
+    /// Root of the state.
+    pub root: String,
+    /// Entries of the state, deletions included.
+    pub entries: u64,
+    /// How many attesters signed it.
+    pub signers: u64,
+}
+
+/// A word on a rule.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct RuleEvent {
+    /// The rule.
+    pub rule: String,
+    /// Whose word it is.
+    pub node: String,
+    /// For or against; null where the word was taken back, or is none.
+    pub stance: Option<RuleStance>,
+}
 
 /// A new entry.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]

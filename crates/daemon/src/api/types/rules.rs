@@ -286,6 +286,16 @@ impl RuleAnswer {
     }
 }
 
+impl From<Stance> for RuleStance {
+    fn from(stance: Stance) -> Self {
+        match stance {
+            Stance::Challenge => Self::Challenge,
+            Stance::Commit => Self::Commit,
+            Stance::Confirm => Self::Confirm,
+        }
+    }
+}
+
 impl WordRow {
     fn of(author: NodeId, spoken: &Spoken, me: NodeId) -> Self {
         let word = &spoken.word;
@@ -293,11 +303,7 @@ impl WordRow {
         Self {
             node: author.to_string(),
             own: author == me,
-            stance: match word.stance {
-                Stance::Challenge => RuleStance::Challenge,
-                Stance::Commit => RuleStance::Commit,
-                Stance::Confirm => RuleStance::Confirm,
-            },
+            stance: word.stance.into(),
             confidence: part(word.confidence),
             evidence: word.evidence,
             logic: word.logic.to_string(),
