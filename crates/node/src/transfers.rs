@@ -362,6 +362,11 @@ impl<B: BlindAnd + Default> Transfers<B> {
         views
     }
 
+    /// Returns how far all transfers are, without looking closely.
+    pub fn states(&self) -> impl Iterator<Item = (TransferId, Status)> {
+        self.all.iter().map(|(id, it)| (*id, it.status))
+    }
+
     fn wake(&self, value: &[u8], now: Now) -> Option<Negotiation<B>> {
         let record = TransferRecord::decode(value).ok()?;
         let terms = Terms::decode(&record.terms).ok()?;

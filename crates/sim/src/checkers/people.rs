@@ -54,9 +54,9 @@ impl Decided {
         self.check_alerts(node, now)?;
         self.check_levels(node, effects, now)?;
         let both = |status| matches!(status, Status::Agreed | Status::Confirming);
-        let mut agreed = node.transfers().views().into_iter().filter(|it| both(it.status));
-        match agreed.find(|it| !self.said_yes.contains(&it.terms.id)) {
-            Some(it) => Err(format!("transfer {} is agreed, nobody here said yes", it.terms.id)),
+        let mut agreed = node.transfers().states().filter(|(_, status)| both(*status));
+        match agreed.find(|(id, _)| !self.said_yes.contains(id)) {
+            Some((id, _)) => Err(format!("transfer {id} is agreed, nobody here said yes")),
             None => Ok(()),
         }
     }
@@ -76,6 +76,9 @@ impl Decided {
     /// A kind is stated once in a slot, but for two that are urgent (LEVEL-4), and no budget is overdrawn
     /// (LEVEL-7).
     fn check_levels(&mut self, node: &Node, effects: &[Effect], now: Now) -> Result<(), String> {
+        if effects.is_empty() {
+            return Ok(());
+        }
         for effect in effects {
             let Effect::Net(engine::Effect::Report(Event::Accepted(it))) = effect else { continue };
             let Content::Entry(entry) = &it.record.content else { continue };

@@ -19,6 +19,8 @@ pub(super) struct People {
     /// Whether there is anything to decide at all.
     busy: Busy,
     asked: BTreeSet<(usize, TransferId)>,
+    /// Agreements that were looked at, at each node.
+    checked: BTreeSet<(usize, TransferId)>,
     numbers: BTreeMap<NodeId, usize>,
 }
 
@@ -42,7 +44,7 @@ impl People {
     pub(super) fn of(scenario: &Scenario) -> Self {
         let has = scenario.streams.iter().any(|it| it.what == What::Transfer);
         let busy = if has { Busy::Yes } else { Busy::No };
-        Self { busy, asked: BTreeSet::new(), numbers: BTreeMap::new() }
+        Self { busy, asked: BTreeSet::new(), checked: BTreeSet::new(), numbers: BTreeMap::new() }
     }
 
     /// Decides on what waits: seven of ten say yes, one of seven no, the others nothing.
@@ -52,6 +54,10 @@ impl People {
         }
         let mut decisions = Vec::new();
         for (host, node) in world.nodes().filter(|(host, _)| !crowd.liars.contains_key(host)) {
+            let is_new = |(id, status)| status == Status::Open && !self.asked.contains(&(host, id));
+            if !node.transfers().states().any(is_new) {
+                continue;
+            }
             for it in node.transfers().views() {
                 let terms = &it.terms;
                 if it.status != Status::Open || !self.asked.insert((host, terms.id)) {
@@ -83,8 +89,14 @@ impl People {
             self.numbers = (0..world.config().hosts).map(|it| (world.id(it), it)).collect();
         }
         for (host, node) in world.nodes().filter(|(host, _)| !crowd.liars.contains_key(host)) {
+            let is_new =
+                |(id, status)| status == Status::Agreed && !self.checked.contains(&(host, id));
+            if !node.transfers().states().any(is_new) {
+                continue;
+            }
             for it in node.transfers().views().iter().filter(|it| it.status == Status::Agreed) {
                 let terms = &it.terms;
+                self.checked.insert((host, terms.id));
                 let sides = [terms.giver, terms.taker];
                 for side in sides.iter().filter_map(|it| self.numbers.get(it)) {
                     if !crowd.liars.contains_key(side) && !world.said_yes(*side, &terms.id) {

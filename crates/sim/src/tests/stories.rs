@@ -30,9 +30,18 @@ fn every_live_node_gets_every_record() {
 #[test]
 fn what_people_decide_is_the_same_everywhere_and_nobody_is_overruled() {
     // TRANSFER-4, RULE-2, ALERT-3, LEVEL-7
-    check("people", 20, 0..3);
-    check("impostors", 30, 0..2);
-    check("levels-week", 3, 0..1);
+    check("people", 12, 0..2);
+    check("impostors", 12, 0..1);
+}
+
+#[test]
+fn a_day_of_levels_keeps_to_its_hours_and_its_budget() {
+    // LEVEL-4, LEVEL-7
+    let text = include_str!("../../scenarios/levels-week.toml");
+    let day = text.replace("times = 1_008", "times = 144").replace("00_000_000", "0_000_000");
+    let day = Scenario::parse("levels-day", &day.replace("220_", "60_")).unwrap();
+    let outcome = outcome(&day, 2, 0);
+    assert!(outcome.ok, "{:?} {:?}", outcome.broken, outcome.verdicts);
 }
 
 #[test]
