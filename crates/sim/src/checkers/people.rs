@@ -29,7 +29,7 @@ impl Decided {
     pub(crate) fn hear(&mut self, input: &Input) {
         self.asked = match input {
             Input::Command(_, Command::Decide(_, Decision::AgreeTransfer(id, _))) => Some(*id),
-            Input::Command(..) | Input::Net(_) => None,
+            Input::Command(..) | Input::Net(_) | Input::Seed(_) => None,
         };
     }
 
@@ -42,7 +42,7 @@ impl Decided {
     ) -> Result<(), String> {
         let answers = effects.iter().filter_map(|effect| match effect {
             Effect::Answer(_, answer) => Some(answer),
-            Effect::Net(_) => None,
+            Effect::Net(_) | Effect::Seed(_) => None,
         });
         for answer in answers {
             match answer {
