@@ -128,8 +128,7 @@ impl Start {
             discovery,
         };
         running.runtime.spawn(Box::new(runtime).run());
-        seek(&mut running, tls);
-        running.seek_on_lan(network);
+        seek(&mut running, tls, network);
         watch(&mut running, members)?;
         running.api.spawn(crate::api::serve(listener, router, api_stop));
         Ok(running)
@@ -199,7 +198,8 @@ impl Start {
 }
 
 /// Starts what looks outside again and again.
-fn seek(running: &mut Running, tls: Option<Arc<tls::Reader>>) {
+fn seek(running: &mut Running, tls: Option<Arc<tls::Reader>>, network: NetworkId) {
+    running.seek_on_lan(network);
     for name in &running.settings.dns {
         let (commands, stop) = (running.commands.clone(), running.stop.clone());
         let (server, discovery) = (running.settings.dns_server, running.discovery.clone());

@@ -109,6 +109,11 @@ fn slot(value: &[u8]) -> Option<u64> {
     rest.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// One on the hour, and two that are urgent in a day.
+const STATEMENTS_MAX: u32 = 3;
+const DRAWS_MAX: u32 = 6;
+const DRAWS_YEAR_MAX: u32 = 36;
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -143,8 +148,3 @@ mod tests {
         assert_eq!(slot(b"{}"), None);
     }
 }
-
-/// One on the hour, and two that are urgent in a day.
-const STATEMENTS_MAX: u32 = 3;
-const DRAWS_MAX: u32 = 6;
-const DRAWS_YEAR_MAX: u32 = 36;
