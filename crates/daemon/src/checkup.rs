@@ -49,6 +49,8 @@ pub fn holder(path: &Path) -> Option<String> {
 pub fn port(address: SocketAddr, medium: Medium) -> Result<(), String> {
     let bound = match medium {
         Medium::Http | Medium::Tcp => TcpListener::bind(address).map(drop),
+        // Nobody listens at a relay before it agrees.
+        Medium::Relay => Ok(()),
         Medium::Quic => UdpSocket::bind(address).map(drop),
     };
     match bound {

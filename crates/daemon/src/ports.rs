@@ -11,6 +11,7 @@ pub(crate) fn holder(address: SocketAddr, medium: Medium) -> Option<String> {
     // TCP_LISTEN, and what UDP calls its sockets that have no peer.
     let (tables, state) = match medium {
         Medium::Http | Medium::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], "0A"),
+        Medium::Relay => return None,
         Medium::Quic => (["/proc/net/udp", "/proc/net/udp6"], "07"),
     };
     let inode = tables

@@ -83,6 +83,12 @@ pub enum StartError {
          answers with `trellis ca issue`, and `trellis ca install` puts it in its place"
     )]
     NoMember(String),
+    /// The network is private, and this node was told to pass links on.
+    #[error(
+        "libp2p.relay is on, but this network is private, and a relay would serve outsiders: leave \
+         it out, or set it to off"
+    )]
+    PrivateRelay,
     /// The system gives no thread or no randomness.
     #[error("the system does not give what a node needs: {0}")]
     System(String),

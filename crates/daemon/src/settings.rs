@@ -49,6 +49,12 @@ pub struct Settings {
     pub libp2p_by_hand: bool,
     /// Where others reach our listeners, if this machine cannot know (`libp2p.public`).
     pub libp2p_public: Vec<Address>,
+    /// Whether links are passed on for others, if this node is public (`libp2p.relay`).
+    pub libp2p_relay: bool,
+    /// Whether the operator said so; a private network has no relays (NAT-5).
+    pub libp2p_relay_by_hand: bool,
+    /// Whether a way out of a NAT is looked for (`libp2p.nat`).
+    pub libp2p_nat: bool,
     /// What is dialled, the best first (`peers.dial`).
     pub dials: Vec<Medium>,
     /// What becomes of unsigned messages (`http.unsigned`).
@@ -295,6 +301,9 @@ impl Layers {
             libp2p_listen: keys::listeners(&self.get("libp2p.listen").0.list()),
             libp2p_by_hand: self.by_hand("libp2p.listen"),
             libp2p_public: addresses_of("libp2p.public"),
+            libp2p_relay: self.text("libp2p.relay") == "on",
+            libp2p_relay_by_hand: self.by_hand("libp2p.relay"),
+            libp2p_nat: self.text("libp2p.nat") == "on",
             dials: keys::media(&self.get("peers.dial").0.list()),
             http_unsigned: match self.text("http.unsigned").as_str() {
                 "relay" => Unsigned::Relay,

@@ -32,7 +32,7 @@ impl LogFormat {
 /// Sends this process's log lines to standard error. Called once, by a program's `main`: a node
 /// never calls it, so that many live in one process. A second call changes nothing.
 pub fn init(level: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(quiet(level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let terminal = std::io::stderr().is_terminal();
     let colour = terminal
         && std::env::var_os("NO_COLOR").is_none()
@@ -51,6 +51,14 @@ pub fn init(level: &str, format: LogFormat) {
     if outcome.is_err() {
         tracing::debug!("log lines already go somewhere");
     }
+}
+
+/// Leaves out what libp2p says of listeners at the level of our own facts: we say it ourselves.
+fn quiet(level: &str) -> String {
+    if level.split(',').any(|part| part.trim() == "info") && !level.contains("libp2p_swarm") {
+        return format!("{level},libp2p_swarm=warn");
+    }
+    level.to_owned()
 }
 
 /// Says whether a log filter is one. A lone word must be a level: taken as the name of a crate, as

@@ -18,6 +18,7 @@ mod life;
 mod mixed;
 mod people;
 mod receipts;
+mod relays;
 mod rules;
 mod seeds;
 mod settings;

@@ -132,7 +132,15 @@ impl Pair {
             let direction = if side == 0 { Direction::Outbound } else { Direction::Inbound };
             let (link, peer) = (LinkId(1), identity(seed, 1 - side).id());
             let (remote_ip, local_ip, dialled) = (ip, ip, None);
-            let connected = Connected { link, peer, direction, dialled, remote_ip, local_ip };
+            let connected = Connected {
+                link,
+                peer,
+                direction,
+                dialled,
+                remote_ip,
+                local_ip,
+                medium: wire::Medium::Http,
+            };
             let effects = self.sides[side].engine.handle(Input::Connected(connected), self.now);
             caused.extend(effects.into_iter().map(|it| (side, it, 0)));
         }

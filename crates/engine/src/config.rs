@@ -27,7 +27,7 @@ pub struct Config {
     pub quic_port: Option<u16>,
     /// The same for a libp2p listener on TCP.
     pub tcp_port: Option<u16>,
-    /// Which addresses of others are dialled, the best first (default QUIC, TCP, HTTP).
+    /// Which addresses of others are dialled, the best first (default QUIC, TCP, HTTP, relays).
     pub dials: Vec<Medium>,
     /// Links we try to have (default 12): half of our own choice, the rest chosen by others. Of our
     /// own, half are the nearest and half random: near ones make it fast (p99 a quarter less than
@@ -222,7 +222,7 @@ impl Config {
             door_tls: false,
             quic_port: None,
             tcp_port: None,
-            dials: vec![Medium::Quic, Medium::Tcp, Medium::Http],
+            dials: vec![Medium::Quic, Medium::Tcp, Medium::Http, Medium::Relay],
             links_target: 12,
             candidates: 24,
             links_max: 50,

@@ -74,6 +74,8 @@ pub struct Engine {
     profile: Opened,
     /// Our own addresses as links have shown them.
     local_ips: BTreeSet<IpAddr>,
+    /// Where others reach us beside these: through relays, or a router that was asked.
+    outer: Vec<Address>,
     sets: Sets,
     links: Links,
     membership: Membership,
@@ -196,7 +198,7 @@ impl Engine {
         let mut random = Random::new(seed);
         let mut author = Author::new(identity, &config, kept.author, now);
         let sets = Sets::new(&config, &kept);
-        let content = profile_of(&config, &BTreeSet::new());
+        let content = profile_of(&config, &BTreeSet::new(), &[]);
         let signed = own_profile(&kept.book, &me, config.network, &content);
         let is_new = signed.is_none();
         let profile = signed.unwrap_or_else(|| author.seal(content, 0, now));
@@ -224,6 +226,7 @@ impl Engine {
             author,
             profile,
             local_ips: BTreeSet::new(),
+            outer: Vec::new(),
             sets,
             links: Links::default(),
             rounds: Rounds::new(&config, now),
@@ -277,6 +280,7 @@ impl Engine {
             Input::Glanced(ticket, done) => self.glanced(ticket, done, now),
             Input::Gossip(ticket, from, envelope) => self.gossip(ticket, from, *envelope, now),
             Input::Left(link, class) => self.left(link, class, now),
+            Input::Reachable(addresses) => self.reachable(addresses, now),
             Input::Loaded(ticket, _) if self.pen_ticket == Some(ticket) => self.pen_secured(now),
             Input::Loaded(ticket, records) if self.wanted.contains_key(&ticket) => {
                 self.hand_over(ticket, records, now);
@@ -477,8 +481,9 @@ fn own_profile(
 }
 
 /// What we say of ourselves: the operator's addresses, or those that links have shown.
-fn profile_of(config: &Config, local_ips: &BTreeSet<IpAddr>) -> Content {
+fn profile_of(config: &Config, local_ips: &BTreeSet<IpAddr>, outer: &[Address]) -> Content {
     let mut addresses = config.public.clone();
+    addresses.extend(outer.iter().cloned());
     let mut ips: Vec<&IpAddr> = local_ips.iter().collect();
     ips.sort_by_key(|ip| ip.is_loopback());
     for ip in ips {

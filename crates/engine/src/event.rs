@@ -9,8 +9,8 @@ use merkle::{Leaf, Map, Prefix};
 use sketch::Task;
 use wire::lattice::{Door, Envelope};
 use wire::{
-    Address, Carried, Claim, Class, Digest, Hlc, Letter, NodeId, Reason, RecordId, Refusal, Set,
-    Signed,
+    Address, Carried, Claim, Class, Digest, Hlc, Letter, Medium, NodeId, Reason, RecordId, Refusal,
+    Set, Signed,
 };
 
 use crate::Maps;
@@ -47,6 +47,8 @@ pub struct Connected {
     pub remote_ip: IpAddr,
     /// Ours, as this link shows it: where peers beside that one can probably reach us.
     pub local_ip: IpAddr,
+    /// What carries it.
+    pub medium: Medium,
 }
 
 /// Something that happened outside.
@@ -72,6 +74,8 @@ pub enum Input {
     Gossip(TicketId, IpAddr, Box<Envelope>),
     /// The answer to [`Effect::TellLeft`].
     Left(LinkId, Class),
+    /// Where others reach us, beside what links have shown: through relays, or a router that was asked. All of it.
+    Reachable(Vec<Address>),
     /// The answer to [`Effect::Fill`]: fewer than asked for at the end of the set.
     Filled(Set, Vec<Kept>),
     /// The answer to [`Effect::Load`]: what the store still has.

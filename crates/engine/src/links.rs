@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Address, Digest, Hello, NodeId, Summary};
+use wire::{Address, Digest, Hello, Medium, NodeId, Summary};
 
 use crate::word::Word;
 use crate::{Connected, Direction, LinkId, Time};
@@ -13,6 +13,7 @@ pub(crate) struct Link {
     pub(crate) peer: NodeId,
     pub(crate) direction: Direction,
     pub(crate) dialled: Option<Address>,
+    pub(crate) medium: Medium,
     pub(crate) opened: Time,
     pub(crate) heard: Time,
     /// Set by the peer's hello; a link without it is only counted.
@@ -227,6 +228,7 @@ impl Links {
             peer: connected.peer,
             direction: connected.direction,
             dialled: connected.dialled.clone(),
+            medium: connected.medium,
             opened: now,
             heard: now,
             greeting: None,

@@ -141,6 +141,7 @@ fn a_clock_off_by_a_day_is_refused_with_what_to_do() {
         dialled: None,
         remote_ip: ip,
         local_ip: ip,
+        medium: wire::Medium::Http,
     };
     node.handle(Input::Net(engine::Input::Connected(connected)), NOW);
     let content = Content::Profile(Profile {

@@ -41,7 +41,7 @@ impl Way {
 
     async fn start(self, seed: u8) -> (Transport, Inbox) {
         let libp2p = |listen: &str, security| {
-            Some(Libp2p { listen: vec![listen.parse().unwrap()], security })
+            Some(Libp2p { listen: vec![listen.parse().unwrap()], security, ..Libp2p::default() })
         };
         let tcp = "/ip4/127.0.0.1/tcp/0";
         let (listen, libp2p) = match self {

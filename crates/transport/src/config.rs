@@ -39,6 +39,12 @@ pub struct Libp2p {
     pub listen: Vec<Multiaddr>,
     /// How TCP connections are secured. QUIC has TLS 1.3 built in.
     pub security: Security,
+    /// Where this node is public, if it passes links on for others (NAT-4); none if it does not.
+    /// Of no use in a private network (NAT-5).
+    pub relays_at: Vec<Multiaddr>,
+    /// Whether a way out of a NAT is looked for: relays, and straight links through holes.
+    /// Of no use in a private network (NAT-5).
+    pub nat: bool,
 }
 
 /// How libp2p's TCP connections are secured.

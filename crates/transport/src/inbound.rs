@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use wire::lattice::{Door, Envelope};
-use wire::{Address, Class, Digest, Knock, Medium, NodeId, Refusal, Reply};
+use wire::{Address, Class, Digest, Knock, Medium, Multiaddr, NodeId, Refusal, Reply};
 
 /// Names a link. Never used twice by one transport.
 pub type LinkNumber = u64;
@@ -79,6 +79,8 @@ pub enum Inbound {
         /// For the verdict; it must not wait for forwarding.
         answer: oneshot::Sender<GossipAnswer>,
     },
+    /// Where others reach us, beside what links show: all such addresses.
+    Reachable(Vec<Multiaddr>),
     /// A link is up; both ends have proven their keys.
     Linked(Linked),
 }

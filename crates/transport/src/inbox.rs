@@ -123,7 +123,8 @@ impl Porter {
             | Inbound::Frame { .. }
             | Inbound::Gossip { .. }
             | Inbound::Left { .. }
-            | Inbound::Linked(_) => None,
+            | Inbound::Linked(_)
+            | Inbound::Reachable(_) => None,
         };
         self.0.news(link, news);
         Ok(())

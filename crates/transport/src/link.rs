@@ -35,7 +35,7 @@ pub(crate) struct Links {
     entrances: Mutex<BTreeMap<LinkNumber, Entrance>>,
     /// Those of a private network, until they end.
     members: Mutex<BTreeMap<LinkNumber, Member>>,
-    open: [AtomicU64; 3],
+    open: [AtomicU64; 4],
 }
 
 /// Where a link comes from.
@@ -101,7 +101,7 @@ impl Links {
     }
 
     /// Returns how many are open over each medium, in the order of [`Medium::ALL`].
-    pub(crate) fn open(&self) -> [u64; 3] {
+    pub(crate) fn open(&self) -> [u64; 4] {
         self.open.each_ref().map(|count| count.load(Relaxed))
     }
 

@@ -9,6 +9,7 @@ mod frames;
 mod host;
 mod keys;
 mod link;
+mod nat;
 mod opening;
 mod place;
 mod porch;

@@ -13,6 +13,7 @@ mod members;
 mod parts;
 mod places;
 mod priority;
+mod relays;
 mod strangers;
 mod tls;
 mod world;

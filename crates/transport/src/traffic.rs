@@ -38,7 +38,7 @@ pub struct Traffic {
     /// Links open, both directions.
     pub links_open: u64,
     /// The same by medium, in the order of [`wire::Medium::ALL`].
-    pub links_by_medium: [u64; 3],
+    pub links_by_medium: [u64; 4],
 }
 
 /// Frames of one class, on all links.
@@ -198,7 +198,7 @@ impl Counters {
             connections_cut: get(&self.connections_cut),
             connections_open: 0,
             links_open: 0,
-            links_by_medium: [0; 3],
+            links_by_medium: [0; 4],
         }
     }
 }

@@ -101,7 +101,7 @@ async fn start(identity: &Identity) -> Result<(Transport, transport::Inbox), Str
         roots: transport::Roots::default(),
         private: None,
         listen: None,
-        libp2p: Some(Libp2p { listen: vec![listen], security: Security::Any }),
+        libp2p: Some(Libp2p { listen: vec![listen], security: Security::Any, ..Libp2p::default() }),
         dial_from: None,
         identity: identity.clone(),
         network: NetworkId::default(),

@@ -16,7 +16,7 @@ use crate::{WireError, limits};
 pub enum Address {
     /// An HTTP door, `http://host[:port][/path]` or the same with `https`, without trailing slash.
     Http(String),
-    /// A libp2p listener, `/ip4/HOST/udp/PORT/quic-v1` or `/ip4/HOST/tcp/PORT`.
+    /// A libp2p listener, `/ip4/HOST/udp/PORT/quic-v1` or `/ip4/HOST/tcp/PORT`, perhaps behind a relay there.
     Libp2p(Box<Multiaddr>),
 }
 
@@ -27,6 +27,8 @@ pub enum Medium {
     Http,
     /// QUIC, over UDP.
     Quic,
+    /// A connection to a third node, which passes on what it cannot read.
+    Relay,
     /// TCP, with Noise or TLS and Yamux.
     Tcp,
 }
@@ -68,13 +70,14 @@ impl Address {
 
 impl Medium {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Http, Self::Quic, Self::Tcp];
+    pub const ALL: [Self; 4] = [Self::Http, Self::Quic, Self::Relay, Self::Tcp];
 
     /// Returns its name, as settings and the API say it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Quic => "quic",
+            Self::Relay => "relay",
             Self::Tcp => "tcp",
         }
     }

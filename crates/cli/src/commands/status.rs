@@ -51,6 +51,10 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
     if !status.addresses.is_empty() {
         facts.push(("reached at", status.addresses.join(" ")));
     }
+    let relays = relays(&status.addresses);
+    if !relays.is_empty() {
+        facts.push(("behind NAT", format!("relayed by {}", relays.join(", "))));
+    }
     facts.extend(status.discovered.iter().map(|way| ("found by", found(way))));
     facts.extend([
         ("api", status.api.clone()),
@@ -75,6 +79,18 @@ fn certificate(certificate: &DoorCertificate) -> String {
         None => format!("for {names}, {until}"),
         Some(why) => format!("for {names}, {until}; the new one is not good: {}", printable(why)),
     }
+}
+
+/// Returns the nodes through which a node is reached, by its addresses.
+pub(crate) fn relays(addresses: &[String]) -> Vec<String> {
+    let relay = |address: &String| {
+        let (before, _) = address.split_once("/p2p-circuit")?;
+        before.rsplit_once("/p2p/").map(|(_, relay)| printable(relay))
+    };
+    let mut relays: Vec<String> = addresses.iter().filter_map(relay).collect();
+    relays.sort();
+    relays.dedup();
+    relays
 }
 
 /// A way to peers, and how long it took.

@@ -9,6 +9,7 @@
 mod host;
 mod lan;
 mod mixed;
+mod nat;
 mod sandbox;
 
 use std::process::ExitCode;
@@ -31,6 +32,17 @@ const LABS: &[Lab] = &[
     Lab { name: "two_networks_on_one_lan_do_not_mix", tools: &[], run: lan::two_networks },
     Lab { name: "hosts_with_ipv6_alone_find_each_other", tools: &[], run: lan::ipv6_only },
     Lab { name: "behind_nginx_and_over_quic_is_one_network", tools: &["nginx"], run: mixed::mixed },
+    Lab {
+        name: "homes_behind_nats_meet_at_a_relay_and_then_straight",
+        tools: &["nft"],
+        run: nat::hole,
+    },
+    Lab { name: "homes_whose_nats_have_no_hole_stay_relayed", tools: &["nft"], run: nat::no_hole },
+    Lab {
+        name: "homes_without_a_relay_agree_through_the_public_node",
+        tools: &["nft"],
+        run: nat::no_relay,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -315,7 +315,7 @@ pub struct Peer {
     pub state: PeerState,
     /// Who opened the link.
     pub direction: Option<Direction>,
-    /// What carries the link: `http`, `quic` or `tcp`.
+    /// What carries the link: `http`, `quic`, `relay` (a third node passes it on) or `tcp`.
     #[serde(default)]
     pub medium: Option<String>,
     /// Last measured round trip.

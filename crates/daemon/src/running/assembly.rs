@@ -264,7 +264,7 @@ fn node_config(settings: &Settings, home: &Home, door: &Door) -> node::Config {
         match (listener.medium(), everywhere) {
             (Medium::Quic, true) => engine.quic_port = Some(listener.port),
             (Medium::Tcp, true) => engine.tcp_port = Some(listener.port),
-            (Medium::Http, _) | (_, false) => {
+            (Medium::Http | Medium::Relay, _) | (_, false) => {
                 fixed.push(Address::Libp2p(Box::new(listener.clone())));
             }
         }

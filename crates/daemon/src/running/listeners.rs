@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use transport::{Inbox, Libp2p, Security, Transport, TransportError};
-use wire::{Medium, Multiaddr, NodeId};
+use wire::{Address, Medium, Multiaddr, NodeId};
 
 use super::StartError;
 use crate::directory::Home;
@@ -55,7 +55,9 @@ pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, 
         };
         let (key, by_hand) = match medium {
             Medium::Http => ("http.listen", settings.http_by_hand),
-            Medium::Quic | Medium::Tcp => ("libp2p.listen", settings.libp2p_by_hand),
+            Medium::Quic | Medium::Relay | Medium::Tcp => {
+                ("libp2p.listen", settings.libp2p_by_hand)
+            }
         };
         // A free port that is taken: somebody is faster than we are, all the time.
         if by_hand || GIVE_WAY_MAX <= given_way.len() {
@@ -64,7 +66,7 @@ pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, 
         let libp2p = config.libp2p.iter_mut().flat_map(|it| &mut it.listen);
         match medium {
             Medium::Http => config.listen = Some(SocketAddr::new(addr.ip(), 0)),
-            Medium::Quic | Medium::Tcp => {
+            Medium::Quic | Medium::Relay | Medium::Tcp => {
                 libp2p.filter(|it| it.medium() == medium).for_each(|it| it.port = 0);
             }
         }
@@ -74,7 +76,7 @@ pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, 
         let listeners = transport.listeners().iter().filter(|it| it.medium() == medium);
         let got = match medium {
             Medium::Http => transport.local_addr().map(|it| it.to_string()),
-            Medium::Quic | Medium::Tcp => listeners.map(ToString::to_string).next(),
+            Medium::Quic | Medium::Relay | Medium::Tcp => listeners.map(ToString::to_string).next(),
         };
         fell_back(key, taken, got);
     }
@@ -82,9 +84,19 @@ pub(super) async fn open_door(settings: &Settings, home: &Home) -> Result<Door, 
 }
 
 fn transport_config(settings: &Settings, home: &Home) -> Result<transport::Config, StartError> {
+    let told_to_relay = settings.libp2p_relay && settings.libp2p_relay_by_hand;
+    if told_to_relay && home.network.authority.is_some() {
+        return Err(StartError::PrivateRelay);
+    }
     let listen = settings.libp2p_listen.clone();
     let dialled = settings.dials.iter().any(|it| *it != Medium::Http);
-    let libp2p = Libp2p { listen, security: Security::Any };
+    let public = settings.libp2p_public.iter().filter_map(|it| match it {
+        Address::Libp2p(at) if at.via.is_none() => Some((**at).clone()),
+        Address::Http(_) | Address::Libp2p(_) => None,
+    });
+    let relays_at = public.filter(|_| settings.libp2p_relay).collect();
+    let nat = settings.libp2p_nat;
+    let libp2p = Libp2p { listen, security: Security::Any, relays_at, nat };
     let memory_bytes_max = settings.memory_bytes_max();
     Ok(transport::Config {
         listen: settings.http_listen,

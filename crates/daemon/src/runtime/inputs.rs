@@ -3,7 +3,7 @@
 use engine::{Connected, Direction, Input as NetInput, LinkId};
 use node::{Input, engine};
 use transport::{Inbound, Linked};
-use wire::{Frame, Goodbye, Reason};
+use wire::{Address, Frame, Goodbye, Reason};
 
 use super::Runtime;
 
@@ -27,6 +27,10 @@ impl Runtime {
                 let Some(ticket) = self.desk.doors.enter(answer) else { return };
                 NetInput::Gossip(ticket, from, envelope)
             }
+            Inbound::Reachable(addresses) => {
+                let told = addresses.into_iter().map(|it| Address::Libp2p(Box::new(it)));
+                NetInput::Reachable(told.collect())
+            }
             Inbound::Linked(linked) => {
                 self.discovery.link(linked.dialled.as_ref().filter(|_| linked.outbound));
                 NetInput::Connected(connected(linked))
@@ -43,9 +47,9 @@ impl Runtime {
 }
 
 fn connected(linked: Linked) -> Connected {
-    let Linked { link, peer, outbound, dialled, remote_ip, local_ip, medium: _ } = linked;
+    let Linked { link, peer, outbound, dialled, remote_ip, local_ip, medium } = linked;
     let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
-    Connected { link: LinkId(link), peer, direction, dialled, remote_ip, local_ip }
+    Connected { link: LinkId(link), peer, direction, dialled, remote_ip, local_ip, medium }
 }
 
 fn cut(mut text: String, bytes_max: usize) -> String {

@@ -69,7 +69,7 @@ impl Kind {
                                 any, the same with ip6; or none alone"
                     .to_owned()
             }
-            Self::Media => "a list of quic, tcp and http, each once".to_owned(),
+            Self::Media => "a list of quic, tcp, http and relay, each once".to_owned(),
             Self::Number(min, max) => format!("a whole number from {min} to {max}"),
             Self::Path => "the path of a file".to_owned(),
             Self::Server => "IP:PORT such as 192.0.2.53:53".to_owned(),
@@ -220,7 +220,7 @@ pub(super) fn listeners(items: &[String]) -> Vec<Multiaddr> {
         Ok(Address::Libp2p(address)) => Some(*address),
         Ok(Address::Http(_)) | Err(_) => None,
     });
-    read.filter(|it| it.ip().is_some() && it.node.is_none()).collect()
+    read.filter(|it| it.ip().is_some() && it.node.is_none() && it.via.is_none()).collect()
 }
 
 /// Reads names of media; what is none is left out.
@@ -284,7 +284,9 @@ pub(super) const KEYS: &[Key] = &[
     key("http.url", Kind::Url, "", "URL under which the door can be reached from anywhere"),
     key("libp2p.listen", Kind::Listeners, "/ip4/0.0.0.0/udp/8888/quic-v1,/ip4/0.0.0.0/tcp/8888", "where libp2p listens, or none"),
     key("libp2p.memory_mib", Kind::Number(16, 1 << 20), "1024", "memory of this process from which on no new libp2p connections are made, MiB"),
+    key("libp2p.nat", Kind::Choice(&["on", "off"]), "on", "behind a NAT, ask public peers to pass links on, and try to get straight ones through"),
     key("libp2p.public", Kind::Addresses, "", "multiaddrs under which the libp2p listeners can be reached from anywhere"),
+    key("libp2p.relay", Kind::Choice(&["on", "off"]), "on", "pass links on for peers behind NATs; only where libp2p.public says that this node is public, and never in a private network"),
     key("limits.bodies_bytes_max", Kind::Number(1 << 20, 1 << 30), "8388608", "bytes of large records that are coming or kept at hand"),
     key("limits.bodies_max", Kind::Number(16, 10_000), "128", "large records that are coming or kept at hand"),
     key("limits.book_max", Kind::Number(1, 100_000), "1024", "nodes in the address book"),
@@ -304,7 +306,7 @@ pub(super) const KEYS: &[Key] = &[
     key("log.level", Kind::Level, "info", "least severe level that is logged, or a filter"),
     key("network.file", Kind::Path, "", "network file; unless told DIR/network.toml, or the network named commons"),
     key("peers.bootstrap", Kind::Addresses, "", "addresses of peers dialled at the start and for ever after"),
-    key("peers.dial", Kind::Media, "quic,tcp,http", "what is dialled, the best first; the rest is not"),
+    key("peers.dial", Kind::Media, "quic,tcp,http,relay", "what is dialled, the best first; the rest is not"),
     key("peers.dns", Kind::Names, "", "DNS names whose TXT records tell of peers, asked every five minutes"),
     key("peers.dns_server", Kind::Server, "", "name server that is asked for them; empty: those of this machine"),
     key("peers.mdns", Kind::Choice(&["on", "off"]), "on", "find nodes of this network on the LAN, and be found; a node that listens on loopback alone does neither"),

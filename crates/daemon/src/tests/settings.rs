@@ -61,7 +61,7 @@ fn listeners_and_media_are_read_or_refused() {
     };
     assert_eq!(ports(&usual), ["/ip4/0.0.0.0/udp/8888/quic-v1", "/ip4/0.0.0.0/tcp/8888"]);
     assert!(!usual.libp2p_by_hand);
-    assert_eq!(usual.dials, [Medium::Quic, Medium::Tcp, Medium::Http]);
+    assert_eq!(usual.dials, [Medium::Quic, Medium::Tcp, Medium::Http, Medium::Relay]);
     assert_eq!(usual.memory_bytes_max(), 1024 * 1024 * 1024);
     let (one, other) = ("/ip4/127.0.0.1/tcp/0", "/ip6/::1/udp/9/quic-v1");
     let told = read(&[("libp2p.listen", one), ("libp2p.listen", other), ("peers.dial", "http")]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wire::{Address, Frame, Goodbye, Hello, Reason, limits};
+use wire::{Address, Frame, Goodbye, Hello, Medium, Reason, limits};
 
 use super::probe::Kind;
 use super::{Engine, profile_of};
@@ -175,13 +175,23 @@ impl Engine {
     }
 
     /// Decides which of two links to one peer goes. Both ends come to the same answer: the link
-    /// stays that the smaller id dialled; but one of an earlier run of the peer is dead (MEMBER-5).
+    /// stays that the smaller id dialled; but one of an earlier run of the peer is dead (MEMBER-5),
+    /// and one through a relay gives way to one without (NAT-3).
     fn loser(&self, old: LinkId, new: LinkId, session: u64) -> LinkId {
         let (Some(old_link), Some(new_link)) = (self.links.get(old), self.links.get(new)) else {
             return new;
         };
         let same_run = old_link.greeting.as_ref().is_some_and(|it| it.session == session);
-        if !same_run || old_link.direction == new_link.direction {
+        if !same_run {
+            return old;
+        }
+        // What goes straight is nearer, and spares a third node (NAT-3).
+        match (old_link.medium == Medium::Relay, new_link.medium == Medium::Relay) {
+            (true, false) => return old,
+            (false, true) => return new,
+            (true, true) | (false, false) => {}
+        }
+        if old_link.direction == new_link.direction {
             return old;
         }
         let keeps = if self.me < old_link.peer { Direction::Outbound } else { Direction::Inbound };
@@ -262,7 +272,21 @@ impl Engine {
         if [door_port, quic_port, tcp_port].iter().all(Option::is_none) {
             return;
         }
-        self.profile = self.author.seal(profile_of(&self.config, &self.local_ips), 0, now);
+        self.renew_profile(now);
+    }
+
+    /// Takes in where others reach us, beside what links have shown (NAT-2).
+    pub(super) fn reachable(&mut self, addresses: Vec<Address>, now: Now) {
+        if self.outer == addresses {
+            return;
+        }
+        self.outer = addresses;
+        self.renew_profile(now);
+    }
+
+    fn renew_profile(&mut self, now: Now) {
+        let content = profile_of(&self.config, &self.local_ips, &self.outer);
+        self.profile = self.author.seal(content, 0, now);
         self.secure_pen();
         self.spread_own_profile();
     }

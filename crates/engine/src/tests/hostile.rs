@@ -35,6 +35,7 @@ fn dialled(lab: &mut Lab, number: u64, peer: &Identity, at: &Address) -> LinkId 
         dialled: Some(at.clone()),
         remote_ip: ip,
         local_ip: ip,
+        medium: wire::Medium::Http,
     }));
     link
 }

@@ -185,7 +185,15 @@ impl Lab {
         let link = LinkId(self.links);
         let ip = |last| IpAddr::V4(Ipv4Addr::new(77, 0, 0, last));
         let (peer, dialled, remote_ip, local_ip) = (peer.id(), None, ip(2), ip(1));
-        let connected = Connected { link, peer, direction, dialled, remote_ip, local_ip };
+        let connected = Connected {
+            link,
+            peer,
+            direction,
+            dialled,
+            remote_ip,
+            local_ip,
+            medium: wire::Medium::Http,
+        };
         self.input(Input::Connected(connected));
         link
     }
@@ -211,6 +219,7 @@ impl Lab {
             dialled: Some(url.parse().unwrap()),
             remote_ip: ip(2),
             local_ip: ip(1),
+            medium: wire::Medium::Http,
         };
         let mut effects = self.input(Input::Connected(connected));
         let mut hello = self.hello_of(&peer, 1);

@@ -1,9 +1,9 @@
 //! Hello, who stays, who is suspect, who is gone.
 
-use wire::{Frame, Goodbye, Pong, Reason, Report, Summary};
+use wire::{Address, Frame, Goodbye, Medium, Pong, Reason, Report, Summary};
 
 use super::lab::*;
-use crate::{Config, Direction, Effect, Event, Input, LinkId, PeerState};
+use crate::{Config, Connected, Direction, Effect, Event, Input, LinkId, PeerState};
 
 #[test]
 fn a_hello_makes_a_link() {
@@ -207,3 +207,50 @@ fn a_goodbye_ends_the_link_on_both_sides() {
 
 /// Makes a hello wrong.
 type Spoil = fn(&mut wire::Hello);
+
+#[test]
+fn a_link_through_a_relay_gives_way_to_a_straight_one_and_not_the_other_way() {
+    // NAT-3
+    for (first, second, stays) in
+        [(Medium::Relay, Medium::Quic, 1), (Medium::Quic, Medium::Relay, 0)]
+    {
+        let mut lab = Lab::new();
+        let (peer, mut links, mut effects) = (puppet(1), Vec::new(), Vec::new());
+        for (number, medium) in [first, second].into_iter().enumerate() {
+            let ip = |last| std::net::IpAddr::from([77, 0, 0, last]);
+            let connected = Connected {
+                link: LinkId(500 + number as u64),
+                peer: peer.id(),
+                direction: Direction::Inbound,
+                dialled: None,
+                remote_ip: ip(2),
+                local_ip: ip(1),
+                medium,
+            };
+            links.push(connected.link);
+            lab.input(Input::Connected(connected));
+            let hello = Frame::Hello(Box::new(lab.hello_of(&peer, 1)));
+            effects.extend(lab.say(links[number], &hello));
+        }
+        assert_eq!(lab.engine.links_len(), 1);
+        let gone = closed(&effects).into_iter().map(|(link, _)| link).collect::<Vec<_>>();
+        assert_eq!(gone, [links[1 - stays]], "{first:?} then {second:?}");
+    }
+}
+
+#[test]
+fn where_others_reach_us_through_a_relay_stands_in_our_profile() {
+    // NAT-2
+    let mut lab = Lab::new();
+    let text = format!(
+        "/ip4/203.0.113.1/udp/8888/quic-v1/p2p/{}/p2p-circuit/p2p/{}",
+        puppet(1).id(),
+        me().id()
+    );
+    let address: Address = text.parse().unwrap();
+    assert_eq!(address.to_string(), text);
+    lab.input(Input::Reachable(vec![address.clone()]));
+    assert!(lab.engine.status().addresses.contains(&address));
+    lab.input(Input::Reachable(Vec::new()));
+    assert!(!lab.engine.status().addresses.contains(&address));
+}

@@ -95,6 +95,7 @@ fn a_stranger_at_a_known_address_is_not_the_node_we_know() {
         dialled: Some(address(5)),
         remote_ip: ip,
         local_ip: ip,
+        medium: Medium::Http,
     }));
     let hello = lab.hello_of(&puppet(6), 1);
     lab.say(LinkId(99), &Frame::Hello(Box::new(hello)));

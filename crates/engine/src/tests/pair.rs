@@ -136,6 +136,7 @@ impl Pair {
                 dialled: None,
                 remote_ip: ip,
                 local_ip: ip,
+                medium: wire::Medium::Http,
             };
             caused.push(self.sides[side].engine.handle(Input::Connected(connected), self.now));
         }
@@ -242,6 +243,7 @@ impl Pair {
             dialled: None,
             remote_ip: ip,
             local_ip: ip,
+            medium: wire::Medium::Http,
         };
         let hello = wire::Hello {
             version: wire::PROTOCOL_VERSION,

@@ -65,6 +65,7 @@ impl Shard {
             dialled: None,
             remote_ip: ip_of(dialler as usize),
             local_ip: ip_of(us as usize),
+            medium: wire::Medium::Http,
         })
     }
 
@@ -92,6 +93,7 @@ impl Shard {
             dialled: Some(dial.address),
             remote_ip: ip_of(by as usize),
             local_ip: ip_of(host.number as usize),
+            medium: wire::Medium::Http,
         }))
     }
 

@@ -215,7 +215,7 @@ async fn until(deadline: Option<Instant>) {
 
 /// Whose share a public address counts against: itself, or its IPv6 /64. `None` for addresses
 /// that cannot come from the internet.
-fn public_group(ip: IpAddr) -> Option<IpAddr> {
+pub(crate) fn public_group(ip: IpAddr) -> Option<IpAddr> {
     match ip.to_canonical() {
         IpAddr::V4(v4) => {
             let local =

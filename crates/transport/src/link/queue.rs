@@ -82,7 +82,9 @@ impl Entrance {
             let parts = match self.1 {
                 Medium::Http => cut(class, frame, Then::More),
                 // Each class has a stream there, and each frame stands behind its length.
-                Medium::Quic | Medium::Tcp => cut(class, &prefixed(frame), Then::More),
+                Medium::Quic | Medium::Relay | Medium::Tcp => {
+                    cut(class, &prefixed(frame), Then::More)
+                }
             };
             let parts = parts.into_iter();
             let parts = parts.map(|part| {

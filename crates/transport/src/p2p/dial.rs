@@ -41,7 +41,7 @@ async fn find(shared: &Shared, to: &Multiaddr) -> Result<(Box<link::Up>, Option<
     let deadline = Instant::now() + Duration::from_millis(limit_ms);
     let steps = async {
         let found = look_up(to).await?;
-        let addresses = found.into_iter().map(|at| multiaddr(to, at)).collect();
+        let addresses = found.into_iter().filter_map(|at| multiaddr(to, at)).collect();
         let peer = match &to.node {
             Some(node) => Some(peer_of(node).ok_or("not a node that can be dialled")?),
             None => None,

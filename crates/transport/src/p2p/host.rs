@@ -11,17 +11,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use libp2p::core::transport::{ListenerId, TransportError as ListenFault};
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, ListenError, NetworkBehaviour, Swarm, SwarmEvent};
 use libp2p::{
-    Multiaddr, PeerId, connection_limits, identify, memory_connection_limits, ping, swarm,
+    Multiaddr, PeerId, connection_limits, dcutr, identify, memory_connection_limits, ping, relay,
+    swarm,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use wire::Medium;
 
 use super::keys::keypair;
-use super::place::{multiaddr, socket_addr};
+use super::nat::{self, Nat};
+use super::place::{multiaddr, plain, socket_addr};
 use super::porch::{Arrival, Arrived, Porch, Refused};
 use super::security::Secure;
 use super::sockets::{Cloakroom, sockets};
@@ -51,15 +54,21 @@ pub(crate) struct Host {
     swarm: Swarm<Behaviour>,
     orders: mpsc::Receiver<Order>,
     dials: BTreeMap<ConnectionId, Answer>,
+    nat: Nat,
 }
 
 #[derive(NetworkBehaviour)]
-struct Behaviour {
+pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
-    porch: Porch,
+    pub(super) porch: Porch,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
+    /// Others that pass links on for us.
+    client: relay::client::Behaviour,
+    /// Links that we pass on.
+    relay: Toggle<relay::Behaviour>,
+    dcutr: Toggle<dcutr::Behaviour>,
 }
 
 impl Desk {
@@ -86,16 +95,24 @@ impl Host {
         let keys = keypair(&config.identity);
         let secure = Secure::new(&keys, libp2p.security).ok_or(TransportError::Key)?;
         let cloakroom = Arc::new(Cloakroom::default());
-        let transport = sockets(&keys, secure, config.limits, counters.clone(), cloakroom.clone());
-        let porch = Porch::new(config.limits, places.clone(), cloakroom, counters.clone());
         let me = PeerId::from_public_key(&keys.public());
-        let behaviour = Behaviour::new(config, keys.public(), porch);
+        let (through, client) = relay::client::new(me);
+        let (limits, counted) = (config.limits, counters.clone());
+        let transport = sockets(&keys, secure, limits, counted, cloakroom.clone(), through);
+        let porch = Porch::new(config.limits, places.clone(), cloakroom, counters.clone());
+        let behaviour = Behaviour::new((config, libp2p), keys.public(), porch, client);
         let settings = swarm::Config::with_tokio_executor()
             .with_idle_connection_timeout(Duration::from_millis(config.limits.handshake_ms))
             .with_max_negotiating_inbound_streams(NEGOTIATING_MAX);
-        let swarm = Swarm::new(transport, behaviour, me, settings);
+        let mut swarm = Swarm::new(transport, behaviour, me, settings);
+        for address in relays_at(config, libp2p) {
+            let at = address.ip().map(|ip| SocketAddr::new(ip, address.port));
+            let at = at.and_then(|at| multiaddr(address, at));
+            at.into_iter().for_each(|it| swarm.add_external_address(it));
+        }
         let (sender, orders) = mpsc::channel(ORDERS_MAX);
-        let mut host = Self { swarm, orders, dials: BTreeMap::new() };
+        let nat = Nat::new(config.identity.id(), looks_for_relays(config, libp2p));
+        let mut host = Self { swarm, orders, dials: BTreeMap::new(), nat };
         let bound = host.listen(&libp2p.listen).await?;
         Ok((host, Desk(sender), bound))
     }
@@ -115,7 +132,8 @@ impl Host {
                 // libp2p lets several programs share a port.
                 TcpListener::bind(at).map_err(refused)?;
             }
-            let id = self.swarm.listen_on(multiaddr(address, at)).map_err(|error| match error {
+            let local = plain(at, medium);
+            let id = self.swarm.listen_on(local).map_err(|error| match error {
                 ListenFault::MultiaddrNotSupported(it) => refused(io::Error::other(it.to_string())),
                 ListenFault::Other(error) => refused(system(&error)),
             })?;
@@ -153,6 +171,7 @@ impl Host {
     /// Serves until it is dropped.
     pub(crate) async fn run(mut self, shared: Arc<Shared>) {
         let mut open = true;
+        shared.spawn(self.nat.keep_telling(shared.clone()));
         loop {
             tokio::select! {
                 () = shared.stopping.cancelled(), if open => {
@@ -168,16 +187,21 @@ impl Host {
 
     fn dial(&mut self, order: Order) {
         let Order { addresses, peer, answer } = order;
-        // Ports of our listeners are not dialled from: two nodes that dial each other at once
-        // would find one connection where both expect to be dialled.
+        // Ports of our TCP listeners are not dialled from: two nodes that dial each other at once
+        // would find one connection where both expect to be dialled. With QUIC they find two, and a
+        // NAT that shows one port to all is one that others can come in through.
+        let udp = addresses.iter().all(|it| matches!(socket_addr(it), Some((_, Medium::Quic))));
         let opts: Vec<DialOpts> = match peer {
-            Some(peer) => vec![
-                DialOpts::peer_id(peer)
-                    .condition(PeerCondition::Always)
-                    .addresses(addresses)
-                    .allocate_new_port()
-                    .build(),
-            ],
+            Some(peer) => {
+                let opts = DialOpts::peer_id(peer).condition(PeerCondition::Always);
+                let opts = opts.addresses(addresses);
+                vec![if udp { opts.build() } else { opts.allocate_new_port().build() }]
+            }
+            None if udp => addresses
+                .into_iter()
+                .take(1)
+                .map(|it| DialOpts::unknown_peer_id().address(it).build())
+                .collect(),
             None => addresses
                 .into_iter()
                 .take(1)
@@ -189,6 +213,7 @@ impl Host {
             return;
         };
         let connection = opts.connection_id();
+        self.swarm.behaviour_mut().porch.order(connection);
         match self.swarm.dial(opts) {
             Ok(()) => {
                 self.dials.insert(connection, answer);
@@ -206,6 +231,14 @@ impl Host {
             }
             SwarmEvent::Behaviour(BehaviourEvent::Porch(Arrival::Lacking(connection, why))) => {
                 self.failed(connection, why);
+            }
+            SwarmEvent::Behaviour(event) => self.nat.heard(&mut self.swarm, event),
+            SwarmEvent::ExternalAddrConfirmed { address } => self.nat.reachable(&address),
+            SwarmEvent::ExternalAddrExpired { address } => self.nat.unreachable(&address),
+            SwarmEvent::ListenerClosed { listener_id, reason, .. }
+                if self.nat.ended(&mut self.swarm, listener_id) =>
+            {
+                tracing::debug!(?reason, "a relay passes no more links on to us");
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 if let Some(fault) = fault_of_dial(&error) {
@@ -241,7 +274,7 @@ impl Host {
             None if arrived.hold.place.is_some() => {
                 shared.spawn(link::inbound(shared.clone(), arrived));
             }
-            None => {}
+            None => shared.spawn(link::outbound(shared.clone(), arrived)),
         }
     }
 
@@ -253,7 +286,13 @@ impl Host {
 }
 
 impl Behaviour {
-    fn new(config: &Config, key: libp2p::identity::PublicKey, porch: Porch) -> Self {
+    fn new(
+        (config, libp2p): (&Config, &Libp2p),
+        key: libp2p::identity::PublicKey,
+        porch: Porch,
+        client: relay::client::Behaviour,
+    ) -> Self {
+        let me = key.to_peer_id();
         let limits = &config.limits;
         let count = |most: usize| Some(u32::try_from(most).unwrap_or(u32::MAX));
         let connections = connection_limits::ConnectionLimits::default()
@@ -275,8 +314,25 @@ impl Behaviour {
             porch,
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
+            client,
+            relay: (!relays_at(config, libp2p).is_empty()).then(|| nat::relay(me)).into(),
+            dcutr: looks_for_relays(config, libp2p).then(|| dcutr::Behaviour::new(me)).into(),
         }
     }
+}
+
+/// Returns where links are passed on for others. In a private network nowhere: a relay is asked before who asks shows
+/// that it is a member, and would serve outsiders (NAT-5).
+fn relays_at<'a>(config: &Config, libp2p: &'a Libp2p) -> &'a [wire::Multiaddr] {
+    match config.private {
+        Some(_) => &[],
+        None => &libp2p.relays_at,
+    }
+}
+
+/// Says whether relays are asked. In a private network none of its members is one (NAT-5).
+fn looks_for_relays(config: &Config, libp2p: &Libp2p) -> bool {
+    libp2p.nat && config.private.is_none()
 }
 
 /// Says in words for a human why there is no connection.

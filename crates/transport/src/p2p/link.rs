@@ -12,7 +12,7 @@ use futures_util::io::{ReadHalf, WriteHalf};
 use futures_util::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout};
 use wire::limits::FRAME_BYTES_MAX;
-use wire::{Address, Class, Closing, LinkWord, Medium, NodeId};
+use wire::{Address, Class, Closing, LinkWord, Medium, Multiaddr, NodeId};
 
 use super::counted::Counted;
 use super::frames::{MessageError, Messages, prefixed};
@@ -44,7 +44,7 @@ impl Up {
     pub(crate) fn new(arrived: Arrived, counters: &Arc<Counters>) -> Self {
         let Arrived { peer, ends, streams, hold, .. } = arrived;
         let Streams { link, frames } = streams;
-        let quic = (ends.medium == Medium::Quic).then(|| counters.clone());
+        let quic = (ends.carried == Medium::Quic).then(|| counters.clone());
         let split = |stream| Counted::new(stream, quic.clone()).split();
         let (reader, said) = split(link);
         let [alert, control, normal, bulk] = frames.map(split);
@@ -79,6 +79,37 @@ pub(crate) async fn inbound(shared: Arc<Shared>, arrived: Box<Arrived>) {
         }
         Err(fault) => {
             tracing::debug!(remote_ip = %up.ends.remote.ip(), %fault, "no link");
+            let Up { words, hold, .. } = *up;
+            words.explain(&fault).await;
+            drop(hold);
+        }
+    }
+}
+
+/// Carries a link over a connection that nobody ordered: a hole was found through two NATs.
+pub(crate) async fn outbound(shared: Arc<Shared>, arrived: Box<Arrived>) {
+    let mut up = Box::new(Up::new(*arrived, &shared.counters));
+    let peer = up.peer;
+    let mut at = match up.ends.carried {
+        Medium::Quic => Multiaddr::quic(up.ends.remote.ip(), up.ends.remote.port()),
+        Medium::Http | Medium::Relay | Medium::Tcp => {
+            Multiaddr::tcp(up.ends.remote.ip(), up.ends.remote.port())
+        }
+    };
+    at.node = Some(peer);
+    let deadline = Instant::now() + Duration::from_millis(shared.limits.handshake_ms);
+    let met = tokio::select! {
+        met = up.words.open(&shared.ourselves, peer, deadline) => met,
+        () = shared.stopping.cancelled() => return,
+    };
+    shared.counters.handshake(&met);
+    match met {
+        Ok(member) => {
+            let dialled = Some(Address::Libp2p(Box::new(at)));
+            Box::pin(run(&shared, *up, dialled, member)).await;
+        }
+        Err(fault) => {
+            tracing::debug!(remote_ip = %up.ends.remote.ip(), %fault, "no straight link");
             let Up { words, hold, .. } = *up;
             words.explain(&fault).await;
             drop(hold);

@@ -2,17 +2,48 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
-use wire::Medium;
+use libp2p::{Multiaddr, PeerId};
+use wire::{Medium, NodeId};
 
-/// Writes where to dial or to listen.
-pub(crate) fn multiaddr(address: &wire::Multiaddr, at: SocketAddr) -> Multiaddr {
-    let plain = Multiaddr::from(at.ip());
-    match address.medium() {
-        Medium::Quic => plain.with(Protocol::Udp(at.port())).with(Protocol::QuicV1),
-        Medium::Http | Medium::Tcp => plain.with(Protocol::Tcp(at.port())),
+use super::keys::peer_of;
+
+/// Writes where to dial or to listen; `None` if a relay's key is none of libp2p's.
+pub(crate) fn multiaddr(address: &wire::Multiaddr, at: SocketAddr) -> Option<Multiaddr> {
+    let plain = plain(at, address.carried_by());
+    match &address.via {
+        Some(relay) => Some(through(plain, peer_of(relay)?)),
+        None => Some(plain),
     }
+}
+
+/// Writes where a listener is.
+pub(crate) fn plain(at: SocketAddr, carried: Medium) -> Multiaddr {
+    let ip = Multiaddr::from(at.ip());
+    match carried {
+        Medium::Quic => ip.with(Protocol::Udp(at.port())).with(Protocol::QuicV1),
+        Medium::Http | Medium::Relay | Medium::Tcp => ip.with(Protocol::Tcp(at.port())),
+    }
+}
+
+/// Writes what is reached through a relay that listens there.
+pub(crate) fn through(at: Multiaddr, relay: PeerId) -> Multiaddr {
+    at.with(Protocol::P2p(relay)).with(Protocol::P2pCircuit)
+}
+
+/// Says whether a relay stands in between.
+pub(crate) fn is_relayed(address: &Multiaddr) -> bool {
+    address.iter().any(|it| it == Protocol::P2pCircuit)
+}
+
+/// Reads where we are reached, with our key.
+pub(crate) fn reached_at(address: &Multiaddr, me: NodeId) -> Option<wire::Multiaddr> {
+    let mut address = address.clone();
+    let mine = Protocol::P2p(peer_of(&me)?);
+    if is_relayed(&address) && address.iter().last() != Some(mine.clone()) {
+        address.push(mine);
+    }
+    address.to_string().parse().ok()
 }
 
 /// Reads IP address, port and medium.

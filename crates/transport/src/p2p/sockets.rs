@@ -16,7 +16,7 @@ use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::core::{ConnectedPoint, Transport as _};
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, quic, tcp, yamux};
+use libp2p::{PeerId, quic, relay, tcp, yamux};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -55,6 +55,7 @@ pub(crate) fn sockets(
     limits: Limits,
     counters: Arc<Counters>,
     cloakroom: Arc<Cloakroom>,
+    relay: relay::client::Transport,
 ) -> Boxed<(PeerId, StreamMuxerBox)> {
     // Whoever dials stops waiting before; this is for those who come in.
     let handshake = Duration::from_millis(limits.handshake_ms + limits.connect_ms);
@@ -65,13 +66,19 @@ pub(crate) fn sockets(
             Guarded::new(stream.0, counters.clone(), place)
         })
         .upgrade(Version::V1Lazy)
-        .authenticate(secure)
+        .authenticate(secure.clone())
         .multiplex(muxer())
         .timeout(handshake);
+    // End to end: the relay in between reads nothing of it.
+    let relayed =
+        relay.upgrade(Version::V1Lazy).authenticate(secure).multiplex(muxer()).timeout(handshake);
     let quic = quic::tokio::Transport::new(quic_config(keypair, &limits));
-    quic.or_transport(tcp)
+    relayed
+        .or_transport(quic)
+        .or_transport(tcp)
         .map(|either, _| match either {
-            Either::Left((peer, muxer)) => (peer, StreamMuxerBox::new(muxer)),
+            Either::Left(Either::Left((peer, muxer))) => (peer, StreamMuxerBox::new(muxer)),
+            Either::Left(Either::Right((peer, muxer))) => (peer, StreamMuxerBox::new(muxer)),
             Either::Right((peer, muxer)) => (peer, StreamMuxerBox::new(muxer)),
         })
         .boxed()

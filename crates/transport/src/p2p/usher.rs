@@ -74,6 +74,8 @@ pub(crate) struct Usher {
 enum End {
     /// We dialled; streams are opened one by one.
     Dialler { opened: usize },
+    /// It is there for something else, such as what a relay passes on, and brings no link.
+    Idle,
     /// We were dialled.
     Listener { place: Arc<Place>, expired: Pin<Box<dyn Future<Output = ()> + Send>> },
 }
@@ -101,6 +103,10 @@ impl Purpose {
 impl Usher {
     pub(crate) fn dialler(timeout: Duration) -> Self {
         Self::new(End::Dialler { opened: 0 }, timeout)
+    }
+
+    pub(crate) fn idle(timeout: Duration) -> Self {
+        Self::new(End::Idle, timeout)
     }
 
     pub(crate) fn listener(place: Arc<Place>, timeout: Duration) -> Self {
@@ -136,7 +142,7 @@ impl Usher {
         let (sender, receiver) = oneshot::channel();
         self.held = Some(receiver);
         let place = match &self.end {
-            End::Dialler { .. } => None,
+            End::Dialler { .. } | End::Idle => None,
             End::Listener { place, .. } => Some(place.clone()),
         };
         let streams = Streams { link, frames: [alert, control, normal, bulk] };
@@ -159,7 +165,7 @@ impl Usher {
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         let released = self.held.as_mut().is_some_and(|it| Pin::new(it).poll(cx).is_ready());
         let expired = match &mut self.end {
-            End::Dialler { .. } => false,
+            End::Dialler { .. } | End::Idle => false,
             End::Listener { expired, .. } => !self.over && expired.as_mut().poll(cx).is_ready(),
         };
         released || expired
@@ -176,7 +182,7 @@ impl ConnectionHandler for Usher {
 
     fn listen_protocol(&self) -> SubstreamProtocol<Offer> {
         match self.end {
-            End::Dialler { .. } => self.offer(&[]),
+            End::Dialler { .. } | End::Idle => self.offer(&[]),
             End::Listener { .. } => self.offer(&Purpose::ALL),
         }
     }
@@ -184,6 +190,7 @@ impl ConnectionHandler for Usher {
     fn connection_keep_alive(&self) -> bool {
         match self.end {
             End::Dialler { .. } => !self.over,
+            End::Idle => false,
             End::Listener { .. } => self.held.is_some() && !self.over,
         }
     }

@@ -113,14 +113,14 @@ async fn a_closed_port_is_named_as_such(way: Way) {
             assert_eq!(why, format!("connection refused: is a node running at {nobody}?"));
         }
         // Nothing comes back over UDP.
-        Medium::Quic => assert_eq!(why, "no answer within 1500 ms"),
+        Medium::Quic | Medium::Relay => assert_eq!(why, "no answer within 1500 ms"),
     }
 }
 
 async fn an_unknown_name_is_named_as_such(way: Way) {
     let nobody = match way.medium() {
         Medium::Http => "http://nobody.invalid:1",
-        Medium::Quic => "/dns/nobody.invalid/udp/1/quic-v1",
+        Medium::Quic | Medium::Relay => "/dns/nobody.invalid/udp/1/quic-v1",
         Medium::Tcp => "/dns4/nobody.invalid/tcp/1",
     };
     let why = way.node(1).await.fails_to_dial(nobody.parse().unwrap()).await;
@@ -209,7 +209,7 @@ async fn a_node_that_stops_closes_its_links_and_frees_its_port(way: Way) {
     assert_eq!(left.closed(ours.link).await, "closed by the peer");
     match way.medium() {
         Medium::Http | Medium::Tcp => drop(TcpListener::bind(addr).await.unwrap()),
-        Medium::Quic => {
+        Medium::Quic | Medium::Relay => {
             // Its last packets leave after its links have ended.
             let begun = Instant::now();
             while UdpSocket::bind(addr).await.is_err() {

@@ -87,7 +87,7 @@ async fn garbage_on_the_port_harms_nobody(way: Way) {
     let http = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
     for garbage in [vec![0; 2_000], vec![0xff; 2_000], http, b"\x13/multistream/1.0.0\n".to_vec()] {
         match way.medium() {
-            Medium::Quic => {
+            Medium::Quic | Medium::Relay => {
                 let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
                 for size in [1, 20, 1_200] {
                     let size = size.min(garbage.len());

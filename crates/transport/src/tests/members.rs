@@ -32,7 +32,7 @@ pub(super) struct Authority {
 
 /// What a certificate says; the default is what it should.
 #[derive(Clone, Debug)]
-struct Said {
+pub(super) struct Said {
     key: u8,
     names: Vec<String>,
     begins: i64,
@@ -48,7 +48,7 @@ fn id(seed: u8) -> NodeId {
     identity(seed).id()
 }
 
-fn said(seed: u8) -> Said {
+pub(super) fn said(seed: u8) -> Said {
     let usage = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
     Said { key: seed, names: vec![member_name(id(seed))], begins: -60, days: 20, usage }
 }
@@ -93,11 +93,11 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    fn sign(&self, said: &Said) -> Certificate {
+    pub(super) fn sign(&self, said: &Said) -> Certificate {
         said.with_key(&said.params().signed_by(&said.key(), &self.issuer).unwrap().pem())
     }
 
-    fn private(&self, certificate: Certificate) -> Private {
+    pub(super) fn private(&self, certificate: Certificate) -> Private {
         let authorities = Authorities::from_pem(self.pem.as_bytes()).unwrap();
         Private { authorities, certificate, revoked: BTreeSet::new() }
     }

@@ -64,7 +64,8 @@ impl Way {
             Self::Quic => ("/ip4/127.0.0.1/udp/0/quic-v1", Security::Any),
             Self::Tls => ("/ip4/127.0.0.1/tcp/0", Security::Tls),
         };
-        let libp2p = Some(Libp2p { listen: vec![listen.parse().unwrap()], security });
+        let libp2p =
+            Some(Libp2p { listen: vec![listen.parse().unwrap()], security, ..Libp2p::default() });
         Config { listen: None, libp2p, limits, ..config(seed, network) }
     }
 
@@ -80,7 +81,9 @@ impl Way {
     pub(super) fn address(self, at: SocketAddr) -> Address {
         match self.medium() {
             Medium::Http => address(at),
-            Medium::Quic => Address::Libp2p(Box::new(Multiaddr::quic(at.ip(), at.port()))),
+            Medium::Quic | Medium::Relay => {
+                Address::Libp2p(Box::new(Multiaddr::quic(at.ip(), at.port())))
+            }
             Medium::Tcp => Address::Libp2p(Box::new(Multiaddr::tcp(at.ip(), at.port()))),
         }
     }

@@ -7,7 +7,8 @@ use std::str::{FromStr, Split};
 use super::{Medium, refuse};
 use crate::{NodeId, WireError};
 
-/// `/ip4|ip6|dns|dns4|dns6/HOST/udp/PORT/quic-v1` or `.../tcp/PORT`, then perhaps `/p2p/NODE`.
+/// `/ip4|ip6|dns|dns4|dns6/HOST/udp/PORT/quic-v1` or `.../tcp/PORT`, then perhaps `/p2p/NODE`, or for a node behind
+/// a relay `/p2p/RELAY/p2p-circuit/p2p/NODE`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Multiaddr {
     /// The machine.
@@ -16,6 +17,8 @@ pub struct Multiaddr {
     pub port: u16,
     /// Who has to answer there, where the address says so.
     pub node: Option<NodeId>,
+    /// Who listens there and passes on to that node, if it is not the node itself (NAT-1).
+    pub via: Option<NodeId>,
     carried: Carried,
 }
 
@@ -49,16 +52,24 @@ enum Carried {
 impl Multiaddr {
     /// Makes the address of a QUIC listener.
     pub fn quic(ip: IpAddr, port: u16) -> Self {
-        Self { host: Host::Ip(ip), port, node: None, carried: Carried::Quic }
+        Self { host: Host::Ip(ip), port, node: None, via: None, carried: Carried::Quic }
     }
 
     /// Makes the address of a TCP listener.
     pub fn tcp(ip: IpAddr, port: u16) -> Self {
-        Self { host: Host::Ip(ip), port, node: None, carried: Carried::Tcp }
+        Self { host: Host::Ip(ip), port, node: None, via: None, carried: Carried::Tcp }
     }
 
     /// Returns what carries a link to it.
     pub fn medium(&self) -> Medium {
+        if self.via.is_some() {
+            return Medium::Relay;
+        }
+        self.carried_by()
+    }
+
+    /// Returns what carries the first part of the way: to the relay, where there is one.
+    pub fn carried_by(&self) -> Medium {
         match self.carried {
             Carried::Quic => Medium::Quic,
             Carried::Tcp => Medium::Tcp,
@@ -68,7 +79,7 @@ impl Multiaddr {
     /// Returns the same listener at another machine and port; nobody in particular answers there.
     #[must_use]
     pub fn at(&self, ip: IpAddr, port: u16) -> Self {
-        Self { host: Host::Ip(ip), port, node: None, carried: self.carried }
+        Self { host: Host::Ip(ip), port, node: None, via: None, carried: self.carried }
     }
 
     /// Returns the IP address, where it needs no looking up.
@@ -91,6 +102,9 @@ impl fmt::Display for Multiaddr {
         match self.carried {
             Carried::Quic => write!(f, "/udp/{port}/quic-v1")?,
             Carried::Tcp => write!(f, "/tcp/{port}")?,
+        }
+        if let Some(via) = &self.via {
+            write!(f, "/p2p/{via}/p2p-circuit")?;
         }
         match &self.node {
             Some(node) => write!(f, "/p2p/{node}"),
@@ -152,17 +166,24 @@ fn read(text: &str) -> Result<Multiaddr, &'static str> {
         },
         _ => return Err(FORMS),
     };
-    let node = match (words.next(), words.next(), words.next()) {
-        (None, ..) => None,
-        (Some("p2p"), Some(node), None) => Some(node.parse().map_err(|_| NODE)?),
+    let id = |text: &str| text.parse::<NodeId>().map_err(|_| NODE);
+    let (node, via) = match (words.next(), words.next(), words.next()) {
+        (None, ..) => (None, None),
+        (Some("p2p"), Some(node), None) => (Some(id(node)?), None),
         (Some("p2p"), None, _) => return Err(NODE),
+        (Some("p2p"), Some(relay), Some("p2p-circuit")) => {
+            match (words.next(), words.next(), words.next()) {
+                (Some("p2p"), Some(node), None) => (Some(id(node)?), Some(id(relay)?)),
+                _ => return Err("what follows p2p-circuit is /p2p/NODE, and no more"),
+            }
+        }
         (Some("p2p"), Some(_), Some(_)) => return Err("nothing may follow /p2p/NODE"),
         (Some("ws" | "wss" | "tls" | "http"), ..) => {
             return Err("for WebSockets use http://HOST:PORT");
         }
         (Some(_), ..) => return Err("only /p2p/NODE may follow here"),
     };
-    Ok(Multiaddr { host, port, node, carried })
+    Ok(Multiaddr { host, port, node, via, carried })
 }
 
 fn read_host(words: &mut Split<'_, char>) -> Result<Host, &'static str> {

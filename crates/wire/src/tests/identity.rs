@@ -148,6 +148,25 @@ fn a_proof_binds_one_channel_to_one_node() {
 }
 
 #[test]
+fn an_address_behind_a_relay_names_both_nodes() {
+    // NAT-1
+    let [relay, node] = [7, 8].map(|seed| Identity::from_seed([seed; 32]).id());
+    let text = format!("/ip4/192.0.2.7/tcp/8888/p2p/{relay}/p2p-circuit/p2p/{node}");
+    let Ok(Address::Libp2p(address)) = text.parse() else { panic!("{text}") };
+    assert_eq!((address.via, address.node), (Some(relay), Some(node)));
+    assert_eq!((address.medium(), address.carried_by()), (Medium::Relay, Medium::Tcp));
+    assert_eq!(address.to_string(), text);
+    for wrong in [
+        format!("/ip4/192.0.2.7/tcp/8888/p2p/{relay}/p2p-circuit"),
+        format!("/ip4/192.0.2.7/tcp/8888/p2p-circuit/p2p/{node}"),
+        format!("{text}/p2p-circuit/p2p/{node}"),
+        format!("/ip4/192.0.2.7/tcp/8888/p2p/nobody/p2p-circuit/p2p/{node}"),
+    ] {
+        assert!(wrong.parse::<Address>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn addresses_have_one_form() {
     let print = |text: &str| text.parse::<Address>().map(|it| it.to_string());
     for (text, printed) in [
@@ -190,7 +209,7 @@ fn a_multiaddr_says_what_it_is_made_of() {
     assert_eq!(address.host_port(), ("[::1]".to_owned(), 7));
     assert_eq!((address.url(), address.medium()), (None, Medium::Quic));
     let named = Medium::ALL.map(Medium::name);
-    assert_eq!(named, ["http", "quic", "tcp"]);
+    assert_eq!(named, ["http", "quic", "relay", "tcp"]);
     let counts = |family: Family| (family.has(ip), family.has(other));
     assert_eq!(counts(Family::Any), (true, true));
     assert_eq!(counts(Family::V4), (false, true));
@@ -236,7 +255,8 @@ fn bad_addresses_are_refused_with_a_reason() {
             "what follows p2p",
         ),
         (WEAK, "what follows p2p is a node id"),
-        (RELAYED, "nothing may follow /p2p/NODE"),
+        (FOLLOWED, "nothing may follow /p2p/NODE"),
+        (RELAYED, "what follows p2p-circuit is /p2p/NODE"),
     ] {
         let refused = text.parse::<Address>().unwrap_err().to_string();
         assert!(refused.contains(why), "{text}: {refused}");
@@ -246,6 +266,8 @@ fn bad_addresses_are_refused_with_a_reason() {
 }
 
 const PINNED: &str = "/dns6/h/tcp/1/p2p/12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7";
+const FOLLOWED: &str =
+    "/ip4/1.2.3.4/tcp/1/p2p/12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7/tls";
 const RELAYED: &str =
     "/ip4/1.2.3.4/tcp/1/p2p/12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7/p2p-circuit";
 /// The identity point as a key.

@@ -95,6 +95,11 @@ fn reached(seen: &Seen) -> Finding {
         let count = counted(inbound, "link was", "links were");
         return Finding::pass("reached", format!("{count} opened by others"));
     }
+    let relays = crate::commands::status::relays(&seen.status.addresses);
+    if !relays.is_empty() {
+        let by = relays.join(", ");
+        return Finding::pass("reached", format!("behind a NAT, relayed by {by}"));
+    }
     let detail = "no peer has opened a link to this node: it may be behind a NAT or a firewall";
     Finding::unknown("reached", format!("{detail}; links it opens itself work all the same"))
 }
