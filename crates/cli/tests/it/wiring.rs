@@ -398,7 +398,8 @@ fn ctrl_c_and_sigterm_leave_politely() {
         let (_place, mut node) = alone();
         node.json(&["put", "kept", "1"]);
         node.signal(signal);
-        let status = node.ends_within(Duration::from_secs(10));
+        // Half of its patience: nothing is under way that would be waited for.
+        let status = node.ends_within(Duration::from_secs(5));
         assert_eq!(status.code(), Some(0), "{}", node.log());
         assert!(node.log().contains("left"), "{}", node.log());
         assert!(!node.directory.join("run.json").exists(), "run.json stays after {signal}");

@@ -34,13 +34,19 @@ impl Nat {
         Self { me, on, roofs: Vec::new(), outer: watch::Sender::default() }
     }
 
-    /// Tells the core whenever it changes, in order.
+    /// Tells the core whenever it changes, in order, until the transport stops.
     pub(super) fn keep_telling(&self, shared: Arc<Shared>) -> impl Future<Output = ()> + use<> {
         let mut outer = self.outer.subscribe();
         async move {
-            while outer.changed().await.is_ok() {
-                let all = outer.borrow_and_update().iter().cloned().collect();
-                shared.tell(Inbound::Reachable(all)).await;
+            let telling = async {
+                while outer.changed().await.is_ok() {
+                    let all = outer.borrow_and_update().iter().cloned().collect();
+                    shared.tell(Inbound::Reachable(all)).await;
+                }
+            };
+            tokio::select! {
+                () = telling => {}
+                () = shared.stopping.cancelled() => {}
             }
         }
     }
